@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/writer.h - the thread that owns the writing session.
+ *
+ * Others hand in requests and are told through a callback, on the writer's
+ * thread, which must be brief.  Requests of one kind are done in the order in
+ * which they were handed in; load requests go before others.  A request that
+ * fails with err.retry is tried again with backoff (50 ms to 5 s), for ever,
+ * unless the writer is told to stop; those behind it wait.  While that lasts
+ * writer_healthy() is false.
+ */
+#ifndef ONTIME_STORE_WRITER_H
+#define ONTIME_STORE_WRITER_H
+
+#include "store/store.h"
+
+struct writer;
+struct writer_request;
+
+/* result: 0 or negative errno with err filled. */
+typedef void writer_done_fn(struct writer_request *r, int result, const struct err *err);
+
+enum writer_kind { WRITE_PUT, WRITE_FINISH, WRITE_LOAD, WRITE_RUNNING, WRITE_CHANGE,
+                   WRITE_WISHES, WRITE_DECIDE, WRITE_PRUNE, WRITE_CALL };
+
+struct writer_request {
+    struct list link;
+    enum writer_kind kind;
+    union {
+        struct put_batch put;
+        struct finish_batch finish;
+        struct {
+            struct load_request q;
+            struct load_result r;
+        } load;
+        struct {
+            struct job **jobs;
+            size_t count;
+        } running;
+        struct change change;
+        struct {
+            int64_t after;
+            size_t cap;
+            struct list into;
+        } wishes;
+        struct {
+            struct wish *wish;
+            enum verdict verdict;
+            int64_t now_ms;
+            struct job *job;
+        } decide;
+        struct {
+            int64_t now_ms;
+            size_t rows;
+        } prune;
+        int (*call)(struct writer_request *r, struct store_session *x, struct err *err);
+    };
+    writer_done_fn *done;
+    void *arg;
+};
+
+int writer_start(struct store *s, struct writer **ret, struct err *err);
+/* Finishes what was handed in (a request that needs the store back is given up
+ * at the deadline with -ECANCELED), then ends the thread. */
+void writer_stop(struct writer **pw, int64_t deadline_boot_ms);
+/* The request stays the caller's memory until done was called.  -EPIPE after stop. */
+int writer_submit(struct writer *w, struct writer_request *r);
+/* As submit, and waits for the end: for control-plane calls. 0 or negative. */
+int writer_run(struct writer *w, struct writer_request *r, struct err *err);
+bool writer_healthy(const struct writer *w);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wheel/wheel.h - timers by due time: a hierarchical timing wheel (Varghese,
+ * Lauck 1987) of 1 ms ticks.  Pure; one thread; no lock; no allocation after
+ * wheel_new.
+ *
+ * Timers are intrusive.  Equal due times come out in the order they were
+ * added.  A due time in the past is due at once.
+ */
+#ifndef ONTIME_WHEEL_WHEEL_H
+#define ONTIME_WHEEL_WHEEL_H
+
+#include "base/list.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct timer {
+    struct list link;
+    int64_t due_ms;
+};
+
+struct wheel;
+
+struct wheel *wheel_new(int64_t now_ms); /* NULL without memory */
+void wheel_free(struct wheel **pw);      /* timers inside are not touched */
+size_t wheel_count(const struct wheel *w);
+
+void timer_init(struct timer *t);
+void wheel_add(struct wheel *w, struct timer *t, int64_t due_ms); /* t must not be in it */
+/* Takes t out; harmless when it is not in.  True when it was. */
+bool wheel_remove(struct wheel *w, struct timer *t);
+
+/*
+ * Moves every timer with due_ms <= now_ms to the end of *due, in order of due
+ * time and, within one, of addition.  At most max (0: no limit); call again
+ * when it returns max.  now_ms may go backwards: nothing is due then that was
+ * not.  A leap of years forward costs no more than a turn of the wheel.
+ */
+size_t wheel_expire(struct wheel *w, int64_t now_ms, size_t max, struct list *due);
+
+/* When to call wheel_expire next: a time that is never later than the
+ * earliest timer's due time, and later than now unless something is due;
+ * INT64_MAX when empty. */
+int64_t wheel_next(const struct wheel *w);
+
+#endif
