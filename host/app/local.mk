@@ -1,0 +1,1 @@
+# host/app: its library joins here.

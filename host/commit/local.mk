@@ -1,0 +1,1 @@
+# host/commit: its library joins here.

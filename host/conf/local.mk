@@ -1,0 +1,1 @@
+# host/conf: its library joins here.

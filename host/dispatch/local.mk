@@ -1,0 +1,1 @@
+# host/dispatch: its library joins here.

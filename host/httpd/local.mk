@@ -1,0 +1,1 @@
+# host/httpd: its library joins here.

@@ -1,0 +1,1 @@
+# host/ingest: its library joins here.

@@ -1,0 +1,1 @@
+# host/kafka: its library joins here.

@@ -1,0 +1,1 @@
+# host/plug: its library joins here.

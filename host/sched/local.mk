@@ -1,0 +1,1 @@
+# host/sched: its library joins here.

@@ -1,0 +1,1 @@
+# host/store: its library joins here.

@@ -1,0 +1,1 @@
+# plugins/sms_retry: joins here.
