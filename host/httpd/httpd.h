@@ -2,9 +2,15 @@
  *
  * httpd/httpd.h - the HTTP API, on a loopback port and on a unix socket.
  *
- * A few threads of its own, bounded connections and bodies.  What changes
- * things is done by the house through the functions below, which may block for
- * a store round trip and may be called from several of httpd's threads.
+ * A few threads of its own, bounded connections and bodies.  Lists are read by
+ * sessions of httpd's own, one per thread.  What changes things is done by the
+ * house through the functions below: they may block, and are called from
+ * several of httpd's threads, `put` from one (it gathers what many connections
+ * bring and stores it in one call), `change` and `reload` from a few.
+ *
+ * An error with err.retry becomes 503 with Retry-After, -EINVAL 400 (a refused
+ * reload: 422), -ENOENT 404, -EMSGSIZE 413, -ESTALE and -EEXIST 409, -EBUSY and
+ * -EAGAIN 503, anything else 500; the text is shown to the client.
  */
 #ifndef ONTIME_HTTPD_HTTPD_H
 #define ONTIME_HTTPD_HTTPD_H
@@ -25,17 +31,25 @@ struct put_ids { /* what became of one item */
 
 struct httpd_house {
     struct store *store; /* httpd opens its own reading sessions */
+    /* Is an app of that name configured?  NULL: not.  (Names from outside are
+     * never interned.) */
+    const struct app_name *(*known_app)(void *arg, const char *name, size_t len);
+    /* A point in time in any of the forms of job/when.h, local ones in the
+     * configured zone.  NULL: UTC. */
+    int (*when)(void *arg, struct span text, int64_t *ret_ms, struct err *err);
     /* JSON object of the whole: version, uptime, window, store, sources, ... */
     int (*status)(void *arg, struct buf *json);
     /* JSON array of the apps: name, plugin, version, state, settings, counts. */
     int (*apps)(void *arg, struct buf *json);
-    /* One request in format `ingest` -> item (its job and spans as put_item says). */
+    /* One request in format `ingest` -> item (its job and spans as put_item says).
+     * Spans of item may point into body, which lives until put has returned. */
     int (*decode)(void *arg, struct span body, struct put_item *item, struct err *err);
     /* Stores synced; items' jobs that were stored are taken over (set to NULL),
      * with id, pos, version copied to ids[] first. */
     int (*put)(void *arg, struct put_item *items, size_t n, struct put_ids *ids,
                struct err *err);
-    /* Does the change; *ret_verdict is NONE when the owner has not decided in time. */
+    /* Does the change; *ret_verdict is NONE when the owner has not decided in time.
+     * c->job, where the store gives one, is httpd's to free. */
     int (*change)(void *arg, struct change *c, enum verdict *ret_verdict, struct err *err);
     /* Reads the configuration again; *ret_report as conf_load's. */
     int (*reload)(void *arg, char **ret_report, struct err *err);
@@ -48,7 +62,7 @@ struct httpd_settings {
     const char *listen; /* "127.0.0.1:7070", "[::1]:0"; "" off */
     const char *socket; /* path of a unix socket, mode 0600; "" off */
     int64_t max_body;   /* bytes */
-    unsigned max_connections;
+    unsigned max_connections; /* of each listener; 0: 256 */
 };
 
 int httpd_start(const struct httpd_settings *set, const struct httpd_house *house,
