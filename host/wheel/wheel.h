@@ -12,12 +12,14 @@
 
 #include "base/list.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct timer {
-    struct list link;
+    struct list link; /* the wheel's; after wheel_expire the caller's */
     int64_t due_ms;
+    bool in_wheel; /* the wheel's own */
 };
 
 struct wheel;
@@ -35,13 +37,17 @@ bool wheel_remove(struct wheel *w, struct timer *t);
  * Moves every timer with due_ms <= now_ms to the end of *due, in order of due
  * time and, within one, of addition.  At most max (0: no limit); call again
  * when it returns max.  now_ms may go backwards: nothing is due then that was
- * not.  A leap of years forward costs no more than a turn of the wheel.
+ * not.  The cost is that of the timers moved, however far now_ms leaps; a
+ * timer on its way from years ahead is touched at most once per level (8).
  */
-size_t wheel_expire(struct wheel *w, int64_t now_ms, size_t max, struct list *due);
+size_t wheel_expire(struct wheel *w, int64_t now_ms, size_t max,
+                    struct list *due);
 
-/* When to call wheel_expire next: a time that is never later than the
- * earliest timer's due time, and later than now unless something is due;
- * INT64_MAX when empty. */
+/*
+ * When to call wheel_expire next: a time that is never later than the
+ * earliest timer's due time, and later than the last wheel_expire's now unless
+ * something is due (or that call returned max); INT64_MAX when empty.
+ */
 int64_t wheel_next(const struct wheel *w);
 
 #endif
