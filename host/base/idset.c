@@ -116,3 +116,14 @@ void *idset_remove(struct idset *s, int64_t id)
         (void)idset_resize(s, s->cap / 2); /* no memory: stays large */
     return value;
 }
+
+void *idset_next(const struct idset *s, size_t *at)
+{
+    while (*at < s->cap) {
+        void *value = s->slots[(*at)++].value;
+
+        if (value != NULL)
+            return value;
+    }
+    return NULL;
+}

@@ -19,6 +19,8 @@ void idset_done(struct idset *s); /* frees; s is empty and may be used again */
 int idset_add(struct idset *s, int64_t id, void *value);
 void *idset_get(const struct idset *s, int64_t id); /* NULL: not there */
 void *idset_remove(struct idset *s, int64_t id); /* what was there, or NULL */
+/* Walks the values: start with *at = 0; NULL at the end.  No change meanwhile. */
+void *idset_next(const struct idset *s, size_t *at);
 /* The set shrinks its memory when it has become much too large for used. */
 
 #endif

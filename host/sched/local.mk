@@ -1,1 +1,8 @@
-# host/sched: its library joins here.
+# SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += host/sched/libsched.a
+host_sched_libsched_a_SOURCES = \
+	host/sched/mail.h \
+	host/sched/plan.c host/sched/plan.h \
+	host/sched/sched.c host/sched/sched.h \
+	host/sched/window.c host/sched/window.h \
+	host/sched/wishes.c host/sched/wishes.h

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sched/plan.c - what to load next; see plan.h.  Scheduler thread only.
+ */
+#include "config.h"
+
+#include "sched/plan.h"
+
+#define LOAD_MOST 8192         /* jobs in one load: a few ms of the writer's time */
+#define LOAD_BYTES (8u << 20)
+#define VISIT_MOST 65536       /* rows a backlog load may look at */
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool range_empty(const struct range *r)
+{
+    return r->from >= r->to;
+}
+
+static bool has_backlog(const struct window_app *a)
+{
+    return a->served && (!range_empty(&a->backlog) || !range_empty(&a->missed));
+}
+
+bool plan_has_backlog(const struct window *w)
+{
+    for (size_t i = 0; i < w->app_count; i++)
+        if (has_backlog(&w->apps[i]))
+            return true;
+    return false;
+}
+
+void plan_serve(const struct plan *p, struct window_app *a)
+{
+    range_widen(&a->missed, 1, p->cursor + 1);
+}
+
+void plan_missed(struct window *w, job_pos from, job_pos to)
+{
+    for (size_t i = 0; i < w->app_count; i++)
+        if (w->apps[i].served)
+            range_widen(&w->apps[i].missed, from, to);
+}
+
+/* Room for the main lane: some is left for the backlog while there is one. */
+static size_t main_room(const struct window *w)
+{
+    size_t room = window_room(w);
+    size_t kept = plan_has_backlog(w) ? w->set.jobs / 4 : 0;
+
+    return room > kept ? room - kept : 0;
+}
+
+static size_t main_least(const struct window *w)
+{
+    return smaller(w->set.jobs / 20 + 1, LOAD_MOST);
+}
+
+/* Behind by more than the overdue lane's limit: jump, see plan.h. */
+static void catch_up(struct plan *p, struct window *w, int64_t now_ms)
+{
+    job_pos now_pos = job_pos_at(now_ms);
+
+    if (job_pos_ms(p->cursor) >= now_ms - w->set.overdue_after_ms)
+        return;
+    plan_missed(w, p->cursor + 1, now_pos);
+    p->cursor = now_pos - 1;
+}
+
+bool plan_main(struct plan *p, struct window *w, int64_t now_ms, struct load_request *q)
+{
+    if (p->main_busy || w->served_count == 0)
+        return false;
+    catch_up(p, w, now_ms);
+    if (p->main_done && job_pos_ms(p->cursor) >= now_ms + p->ahead_ms / 2)
+        return false;
+    if (main_room(w) < main_least(w))
+        return false;
+    *q = (struct load_request){
+        .after = p->cursor,
+        .until = job_pos_at(now_ms + p->ahead_ms),
+        .cap = smaller(main_room(w), LOAD_MOST),
+        .bytes_cap = LOAD_BYTES,
+    };
+    if (q->until <= q->after + 1)
+        return false;
+    p->main_busy = true;
+    return true;
+}
+
+/* How many overdue jobs of one app may be held. */
+static size_t backlog_share(const struct window *w)
+{
+    size_t apps = 0, share;
+
+    for (size_t i = 0; i < w->app_count; i++)
+        apps += has_backlog(&w->apps[i]);
+    share = w->set.jobs / 2 / (apps == 0 ? 1 : apps);
+    return share < 64 ? 64 : share;
+}
+
+/* How many of a's backlog to load now, 0 for none. */
+static size_t backlog_want(const struct window *w, const struct window_app *a)
+{
+    size_t share = backlog_share(w), used = a->overdue_held, room = window_room(w);
+
+    if (!has_backlog(a))
+        return 0;
+    if (a->due_count > used)
+        used = a->due_count; /* on-time jobs that cannot get on count as well */
+    if (used > share - share / 4)
+        return 0;
+    return smaller(smaller(share - used, room), LOAD_MOST);
+}
+
+bool plan_backlog(struct plan *p, struct window *w, struct load_request *q)
+{
+    if (p->backlog_busy)
+        return false;
+    for (size_t i = 0; i < w->app_count; i++) {
+        size_t at = (p->turn + i) % w->app_count;
+        struct window_app *a = &w->apps[at];
+        size_t want = backlog_want(w, a);
+
+        if (want == 0)
+            continue;
+        range_widen(&a->backlog, a->missed.from, a->missed.to);
+        a->missed = (struct range){0};
+        *q = (struct load_request){
+            .after = a->backlog.from - 1,
+            .until = a->backlog.to,
+            .app = w->served_count > 1 || w->parked > 0 ? a->name : NULL,
+            .cap = want,
+            .bytes_cap = LOAD_BYTES,
+            .visit_cap = VISIT_MOST,
+        };
+        p->turn = at + 1;
+        p->backlog_app = a->name->index;
+        p->backlog_busy = true;
+        return true;
+    }
+    return false;
+}
+
+static void take_all(struct window *w, struct load_result *r, int64_t now_ms)
+{
+    for (struct list *e; (e = list_pop(&r->jobs)) != NULL;)
+        (void)window_take(w, list_of(e, struct job, link), now_ms);
+}
+
+void plan_main_loaded(struct plan *p, struct window *w, struct load_result *r,
+                      int64_t now_ms)
+{
+    p->main_busy = false;
+    if (r->reached > p->cursor)
+        p->cursor = r->reached;
+    if (job_pos_ms(p->cursor) >= now_ms + p->ahead_ms / 2)
+        p->main_done = true;
+    take_all(w, r, now_ms);
+}
+
+void plan_backlog_loaded(struct plan *p, struct window *w, struct load_result *r,
+                         int64_t now_ms)
+{
+    struct range *b = &w->apps[p->backlog_app].backlog;
+
+    p->backlog_busy = false;
+    if (r->reached >= b->from)
+        b->from = r->reached + 1;
+    take_all(w, r, now_ms);
+}
+
+int64_t plan_wake(const struct plan *p, const struct window *w, int64_t now_ms)
+{
+    int64_t at = job_pos_ms(p->cursor) - p->ahead_ms / 2;
+
+    if (p->main_busy || w->served_count == 0)
+        return INT64_MAX;
+    if (at <= now_ms) /* wants to, but has no room: look again soon */
+        return now_ms + w->set.overdue_after_ms / 2 + 1;
+    return at;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sched/plan.h - what to load next.  Pure; scheduler thread only.
+ *
+ * Two lanes of loading.  The main lane moves one cursor forward over all apps
+ * and stays ahead of the clock.  When it falls behind (a start after a stop, a
+ * burst larger than the window, a clock step) it does not crawl: it jumps to
+ * now, and what it jumped over becomes every app's backlog, a range that the
+ * backlog lane looks through, app by app, oldest first, as room allows.  So a
+ * million overdue jobs do not stand in front of those that are on time, and an
+ * app that does not get on does not stand in front of the others.
+ */
+#ifndef ONTIME_SCHED_PLAN_H
+#define ONTIME_SCHED_PLAN_H
+
+#include "sched/window.h"
+#include "store/store.h"
+
+struct plan {
+    int64_t ahead_ms;
+    job_pos cursor;     /* the main lane has looked at everything <= cursor */
+    bool main_busy, backlog_busy; /* a load is under way */
+    bool main_done;     /* the main lane has reached its horizon at least once */
+    size_t turn;        /* whose backlog is next */
+    uint32_t backlog_app; /* whose is being loaded */
+};
+
+/* Fills q with the main lane's next load; false when there is nothing to do now. */
+bool plan_main(struct plan *p, struct window *w, int64_t now_ms, struct load_request *q);
+/* Likewise the backlog lane's. */
+bool plan_backlog(struct plan *p, struct window *w, struct load_request *q);
+
+/* What came back: takes the jobs in, moves the cursor or shortens the backlog. */
+void plan_main_loaded(struct plan *p, struct window *w, struct load_result *r,
+                      int64_t now_ms);
+void plan_backlog_loaded(struct plan *p, struct window *w, struct load_result *r,
+                         int64_t now_ms);
+
+/* When the main lane wants to load again, given that nothing else happens. */
+int64_t plan_wake(const struct plan *p, const struct window *w, int64_t now_ms);
+
+/* An app is served from now on: all of its jobs up to the cursor are to be found. */
+void plan_serve(const struct plan *p, struct window_app *a);
+/* Jobs somewhere in [from, to) were let go without a look at their apps. */
+void plan_missed(struct window *w, job_pos from, job_pos to);
+bool plan_has_backlog(const struct window *w);
+
+#endif
