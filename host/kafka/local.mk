@@ -1,1 +1,8 @@
-# host/kafka: its library joins here.
+# SPDX-License-Identifier: Apache-2.0
+# Kafka: clients, producer, consumer, the embedded broker.
+noinst_LIBRARIES += host/kafka/libkafka.a
+host_kafka_libkafka_a_SOURCES = \
+	host/kafka/client.c host/kafka/client.h \
+	host/kafka/embedded.c host/kafka/embedded.h \
+	host/kafka/producer.c host/kafka/producer.h \
+	host/kafka/rdconf.c host/kafka/rdconf.h

@@ -22,8 +22,9 @@ struct producer_topic; /* a topic's handle in one producer; lives as long as it 
 struct producer_report {
     void *opaque;      /* as given to send */
     int result;        /* 0 delivered; -EMSGSIZE, -EACCES, -ENOENT, -EINVAL: never will be;
-                          -ETIMEDOUT or other: may be sent again */
-    const char *text;  /* reason, borrowed for the call */
+                          -EIO: the producer has failed; -ETIMEDOUT or other: may be sent
+                          again */
+    const char *text;  /* reason, borrowed for the call; NULL when delivered */
     int32_t partition;
     int64_t offset;
 };
@@ -55,8 +56,11 @@ struct producer_record {
     int64_t timestamp_ms;     /* 0: now */
     void *opaque;
 };
-/* 0: a report will come. -EAGAIN: queue full, poll and try again. -EMSGSIZE,
- * -ENOENT (unknown partition or topic), -EINVAL, -EIO (fatal): no report. Any thread. */
+/* 0: a report will come. -EAGAIN (err.retry): queue full, poll and try again.
+ * -EMSGSIZE, -ENOENT (unknown partition or topic), -EACCES, -EINVAL, -EIO: no
+ * report.
+ * -EIO: this producer has failed for good (reports in flight still come):
+ * close it and open another.  Any thread. */
 int producer_send(struct producer *p, const struct producer_record *r, struct err *err);
 
 /* Serves reports, waiting up to timeout_ms for the first; returns how many.
