@@ -9,15 +9,18 @@
 
 #include "base/buf.h"
 
-int headers_add(struct buf *b, struct span name, struct span value); /* value.data NULL: null */
+/* 0, or what stuck to the buffer.  value.data NULL: null. */
+int headers_add(struct buf *b, struct span name, struct span value);
 
 struct headers_iter {
     const unsigned char *at, *end;
 };
 void headers_begin(struct headers_iter *it, struct span encoded);
 /* 1: *name and *value filled (borrowed); 0: end; -EINVAL: damaged. */
-int headers_next(struct headers_iter *it, struct span *name, struct span *value);
+int headers_next(struct headers_iter *it, struct span *name,
+                 struct span *value);
 /* The last header of that name; false when absent. */
-bool headers_find(struct span encoded, const char *name, struct span *ret_value);
+bool headers_find(struct span encoded, const char *name,
+                  struct span *ret_value);
 
 #endif

@@ -53,7 +53,11 @@ typedef int64_t job_pos;
 #define JOB_POS_MAX INT64_MAX
 static inline job_pos job_pos_at(int64_t ms) /* the first pos of that ms */
 {
-    return ms <= 0 ? 0 : ms >= (INT64_C(1) << 43) - 1 ? JOB_POS_MAX : ms << JOB_POS_SHIFT;
+    if (ms <= 0)
+        return 0;
+    if (ms >= (INT64_C(1) << 43) - 1)
+        return JOB_POS_MAX;
+    return ms << JOB_POS_SHIFT;
 }
 static inline int64_t job_pos_ms(job_pos pos)
 {
@@ -62,7 +66,7 @@ static inline int64_t job_pos_ms(job_pos pos)
 
 struct job {
     struct list link; /* for whichever queue its owner has it in */
-    int64_t id;       /* given by the store at put; unique for ever; 0: not yet stored */
+    int64_t id;       /* given by the store at put, unique; 0: not yet stored */
     job_pos pos;      /* given by the store */
     int64_t due_ms;   /* fires at or after this (wall clock, UTC ms) */
     int64_t scheduled_ms; /* what was asked for first; retries leave it alone */
@@ -72,7 +76,7 @@ struct job {
     uint32_t attempt; /* attempts already ended; 0 for a fresh job */
     uint8_t state;    /* enum job_state */
     uint8_t priority; /* enum job_priority */
-    bool redelivered; /* an earlier attempt may have run (was RUNNING at load) */
+    bool redelivered; /* an earlier attempt may have run (RUNNING at load) */
     bool overdue;     /* sched's lane: true = the overdue lane */
     struct span key;     /* identity within the app; len 0: none */
     struct span payload; /* data NULL: no payload (null) */
@@ -97,6 +101,7 @@ bool job_may_move(enum job_state from, enum job_state to);
 void job_move(struct job *j, enum job_state to);
 
 const char *job_priority_name(enum job_priority p); /* "high", ... */
-int job_priority_parse(const char *s, enum job_priority *ret); /* any case; -EINVAL */
+/* Any case; -EINVAL. */
+int job_priority_parse(const char *s, enum job_priority *ret);
 
 #endif

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Timers by due time.
 noinst_LIBRARIES += host/wheel/libwheel.a
 host_wheel_libwheel_a_SOURCES = \

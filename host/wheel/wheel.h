@@ -29,7 +29,8 @@ void wheel_free(struct wheel **pw);      /* timers inside are not touched */
 size_t wheel_count(const struct wheel *w);
 
 void timer_init(struct timer *t);
-void wheel_add(struct wheel *w, struct timer *t, int64_t due_ms); /* t must not be in it */
+/* t must not be in it. */
+void wheel_add(struct wheel *w, struct timer *t, int64_t due_ms);
 /* Takes t out; harmless when it is not in.  True when it was. */
 bool wheel_remove(struct wheel *w, struct timer *t);
 
