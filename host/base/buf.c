@@ -128,14 +128,13 @@ int buf_addf(struct buf *b, const char *fmt, ...)
 static int buf_add_escape(struct buf *b, unsigned c)
 {
     static const char *const short_form[] = {
-        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f",
+        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n",  ['\f'] = "\\f",
         ['\r'] = "\\r", ['"'] = "\\\"", ['\\'] = "\\\\",
     };
     static const char hex[] = "0123456789abcdef";
     char code[] = {'\\', 'u', '0', '0', hex[(c >> 4) & 15], hex[c & 15]};
 
-    if (c < sizeof(short_form) / sizeof(short_form[0]) &&
-        short_form[c] != NULL)
+    if (c < sizeof(short_form) / sizeof(short_form[0]) && short_form[c] != NULL)
         return buf_adds(b, short_form[c]);
     return buf_add(b, code, sizeof(code));
 }

@@ -23,17 +23,19 @@ struct buf {
     char *data; /* NULL until the first append */
     size_t len;
     size_t cap;
-    size_t max;  /* len never exceeds this */
-    int failed;  /* 0, -ENOMEM or -EMSGSIZE */
-    bool fixed;  /* the memory is the caller's */
+    size_t max; /* len never exceeds this */
+    int failed; /* 0, -ENOMEM or -EMSGSIZE */
+    bool fixed; /* the memory is the caller's */
 };
 
 #define BUF_INIT(maximum) ((struct buf){.max = (maximum)})
 /* Over a char array of the caller's: never allocates, holds one byte less
  * than the array.  Not for buf_take(); after buf_done() it has no memory. */
-#define BUF_FIXED(array)                                                       \
-    ((struct buf){.data = (array), .cap = sizeof(array),                       \
-                  .max = sizeof(array) - 1, .fixed = true})
+#define BUF_FIXED(array)                    \
+    ((struct buf){.data = (array),          \
+                  .cap = sizeof(array),     \
+                  .max = sizeof(array) - 1, \
+                  .fixed = true})
 
 void buf_done(struct buf *b);  /* frees; b may be used again */
 void buf_reset(struct buf *b); /* keeps the memory, forgets content and error */

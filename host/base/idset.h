@@ -10,7 +10,7 @@
 
 struct idset {
     struct idset_slot *slots; /* NULL before the first idset_add */
-    size_t used; /* how many are in */
+    size_t used;              /* how many are in */
     size_t cap;
 }; /* zero-initialised */
 

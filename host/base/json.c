@@ -76,8 +76,8 @@ static int json_fill(struct json_member *m, const struct jsonscan_member *from,
 
     m->kind = from->kind;
     m->raw = from->value;
-    m->name = (struct span){(const char *)from->name.data + 1,
-                            from->name.len - 2};
+    m->name =
+        (struct span){(const char *)from->name.data + 1, from->name.len - 2};
     if (from->name_escaped)
         r = json_decode(from->name, true, at, &m->name);
     if (r < 0 || from->kind != JSON_STRING)
@@ -102,8 +102,8 @@ static int json_build(const void *text, size_t len, struct json **ret,
     r = jsonscan_object(&s, text, len, err);
     if (r < 0)
         goto out;
-    j = calloc(1, sizeof(*j) + s.n * sizeof(j->members[0]) +
-                      json_text_size(&s));
+    j = calloc(1,
+               sizeof(*j) + s.n * sizeof(j->members[0]) + json_text_size(&s));
     if (j == NULL)
         goto no_memory;
     j->n = s.n;
@@ -125,8 +125,7 @@ out:
     return r;
 }
 
-int json_parse(const void *text, size_t len, struct json **ret,
-               struct err *err)
+int json_parse(const void *text, size_t len, struct json **ret, struct err *err)
 {
     if (!utf8_valid(text, len))
         return err_set(err, -EINVAL, "not JSON: not UTF-8");
@@ -158,8 +157,7 @@ enum json_kind json_kind(const struct json *j, const char *name)
     return m != NULL ? m->kind : JSON_ABSENT;
 }
 
-const char *json_string(const struct json *j, const char *name,
-                        size_t *ret_len)
+const char *json_string(const struct json *j, const char *name, size_t *ret_len)
 {
     const struct json_member *m = json_find(j, name);
 

@@ -129,8 +129,7 @@ static void render_family(void *ctx, const struct metric_family *f,
     struct buf *out = ctx;
     const char *name = family_page_name(f);
 
-    if (first == NULL &&
-        (f->labels[0] != NULL || f->type == METRIC_HISTOGRAM))
+    if (first == NULL && (f->labels[0] != NULL || f->type == METRIC_HISTOGRAM))
         return;
     (void)buf_addf(out, "# HELP " METRIC_PREFIX "%s %s\n", name, f->help);
     (void)buf_addf(out, "# TYPE " METRIC_PREFIX "%s %s\n", name,

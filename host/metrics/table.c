@@ -6,16 +6,26 @@
 
 #include "metrics/table.h"
 
-static const int64_t time_bounds[] = {1,    2,    5,    10,    20,
-                                      50,   100,  200,  500,   1000,
-                                      2000, 5000, 10000, 60000, 600000};
+static const int64_t time_bounds[] = {
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 60000, 600000};
 
-#define COUNTER(n, l1, l2, h) {METRIC_COUNTER, n, NULL, {l1, l2}, h, NULL, 0}
-#define COUNTER_MS(n, s, l1, l2, h) {METRIC_COUNTER, n, s, {l1, l2}, h, NULL, 0}
-#define GAUGE(n, l1, l2, h) {METRIC_GAUGE, n, NULL, {l1, l2}, h, NULL, 0}
-#define TIMES(n, s, l1, l2, h)                                                 \
-    {METRIC_HISTOGRAM, n, s, {l1, l2}, h, time_bounds,                         \
-     sizeof(time_bounds) / sizeof(time_bounds[0])}
+#define COUNTER(n, l1, l2, h)                         \
+    {                                                 \
+        METRIC_COUNTER, n, NULL, {l1, l2}, h, NULL, 0 \
+    }
+#define COUNTER_MS(n, s, l1, l2, h)                \
+    {                                              \
+        METRIC_COUNTER, n, s, {l1, l2}, h, NULL, 0 \
+    }
+#define GAUGE(n, l1, l2, h)                         \
+    {                                               \
+        METRIC_GAUGE, n, NULL, {l1, l2}, h, NULL, 0 \
+    }
+#define TIMES(n, s, l1, l2, h)                            \
+    {                                                     \
+        METRIC_HISTOGRAM, n, s, {l1, l2}, h, time_bounds, \
+            sizeof(time_bounds) / sizeof(time_bounds[0])  \
+    }
 
 const struct metric_family metric_table[] = {
     GAUGE("build_info", "version", NULL, "Always 1; the label tells what runs"),
@@ -84,8 +94,7 @@ const struct metric_family metric_table[] = {
             "HTTP requests answered, by route and status"),
 };
 
-const size_t metric_table_rows =
-    sizeof(metric_table) / sizeof(metric_table[0]);
+const size_t metric_table_rows = sizeof(metric_table) / sizeof(metric_table[0]);
 
 const char *metric_type_name(enum metric_type type)
 {
