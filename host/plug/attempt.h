@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * plug/attempt.h - attempts: one call of execute for one job, named by a token.
+ *
+ * An attempt is open from attempt_open() until exactly one winner ends it: the
+ * plugin (by execute's result or complete()), the timeout, a reload or stop.
+ * The winner hands it to the table's `ended` function; from then on it belongs
+ * to the receiver, with its job, records and follow-ups, until attempt_free().
+ * Every later use of its token answers -ESTALE, for ever: a token is a slot
+ * and a generation (44 bits).
+ *
+ * When a time-out takes the outcome while execute still runs, the job's bytes
+ * stay where they are until execute has returned, also after attempt_free():
+ * the running call holds the attempt too.
+ *
+ * Memory: attempts are reused; the first records live inside the attempt, more
+ * in chunks that are bounded by attempt_bytes.
+ */
+#ifndef ONTIME_PLUG_ATTEMPT_H
+#define ONTIME_PLUG_ATTEMPT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "job/job.h"
+#include "plug/instance.h"
+#include "plug/topic.h"
+
+#include <ontime/plugin.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A record that the plugin emitted; all bytes live in the attempt. */
+struct attempt_record {
+    struct attempt_record *next;    /* in order of emit; NULL: the last */
+    const struct topic_name *topic;
+    struct span key, value;         /* data NULL: null */
+    struct span headers;            /* encoded as in job/headers.h; len 0: none */
+    int32_t partition;              /* -1: by the key */
+};
+
+/* A follow-up job that the plugin scheduled. */
+struct attempt_followup {
+    struct attempt_followup *next;
+    const struct app_name *app;
+    struct span key, payload, headers; /* as in struct job_text */
+    int64_t due_ms;
+    int32_t priority;
+};
+
+enum attempt_end { /* who ended it */
+    ATTEMPT_OPEN = 0,
+    ATTEMPT_ANSWERED, /* the plugin */
+    ATTEMPT_TIMEOUT,  /* its deadline passed: the job may have had its effects */
+    ATTEMPT_RELOAD,   /* the drain of a retired instance took too long */
+    ATTEMPT_STOP      /* the host stops */
+};
+
+/* Fields may be read by the owner: the caller of attempt_open until it calls
+ * attempt_run, then nobody, then the receiver of `ended`. */
+struct attempt {
+    struct list link;         /* the owner's */
+    void *owner;              /* the owner's; NULL at open */
+    struct job *job;          /* NULL after attempt_take_job */
+    struct plugin_instance *instance; /* a reference */
+    uint64_t token;           /* as given; never 0; another use may have the
+                                 same slot, never the same token */
+    int64_t opened_ms;        /* wall clock, as given to attempt_open */
+    int64_t started_ms;       /* execute was called; 0: never was */
+    int64_t ended_ms;         /* the outcome was taken */
+
+    /* valid after the end */
+    enum attempt_end ended_by;
+    int32_t outcome;          /* ONTIME_DONE, ONTIME_RETRY or ONTIME_FAIL */
+    int64_t retry_ms;         /* RETRY: the plugin's wish; 0: none */
+    struct span message;      /* for the history, UTF-8, cut at 1,000 bytes; len 0: none */
+    struct attempt_record *records;     /* NULL unless DONE */
+    struct attempt_followup *followups; /* NULL unless DONE */
+    uint32_t record_count, followup_count;
+    size_t record_bytes;      /* keys, values and headers of all records */
+};
+
+struct attempt_table;
+
+/* Called once per attempt, without any lock, on the thread that ended it (a
+ * worker, a thread of the plugin, the one that expires): must be quick, and
+ * must not call attempt_run. */
+typedef void attempt_ended_fn(void *arg, struct attempt *a);
+
+struct attempt_table_settings {
+    uint32_t capacity;        /* attempts at once, handed-over ones included; <= 2^20 */
+    size_t attempt_bytes;     /* all that one attempt may emit and schedule; 0: 1 MiB */
+    size_t record_bytes;      /* one record: key + value + headers; 0: 1,000,000 */
+    const char *store_id;     /* first part of idempotency keys; copied; "" when NULL */
+    attempt_ended_fn *ended;
+    void *arg;
+};
+
+/* -EINVAL, -ENOMEM.  Memory grows with use (blocks of 128 attempts). */
+int attempt_table_new(const struct attempt_table_settings *set,
+                      struct attempt_table **ret, struct err *err);
+/* No attempt may exist (attempt_table_used 0) and no thread may be in a call. */
+void attempt_table_free(struct attempt_table **pt);
+uint32_t attempt_table_used(const struct attempt_table *t); /* open + handed over, not freed */
+uint32_t attempt_table_open(const struct attempt_table *t); /* open */
+
+/*
+ * Opens an attempt for the job (which is taken over on success).  deadline_ms:
+ * when attempt_expire_due ends it; 0: never.
+ * -EAGAIN: the table is full, come back when an attempt was freed.
+ * -ESHUTDOWN: the instance is retired.  -ENOMEM.  Any thread.
+ */
+int attempt_open(struct attempt_table *t, struct plugin_instance *i, struct job *job,
+                 int64_t now_ms, int64_t deadline_ms, struct attempt **ret);
+
+/*
+ * Calls execute for an attempt that the caller has just opened, and ends it by
+ * what comes back (PENDING leaves it open; a code that does not exist is a
+ * FAIL that names it).  The attempt must not be touched afterwards, except by
+ * the receiver of `ended`.
+ * 0, or -EBUSY when the plugin is serial and another call is inside: nothing
+ * happened, the attempt is still the caller's.  Blocks as long as the plugin
+ * does.  Worker threads.
+ */
+int attempt_run(struct attempt *a);
+
+/* Undoes attempt_open before attempt_run: *ret_job is the job again.  `ended`
+ * is not called.  -ESTALE: it was expired meanwhile (and ended). */
+int attempt_abort(struct attempt *a, uint64_t token, struct job **ret_job);
+
+/* Ends an open attempt from the host's side as RETRY with a text for the
+ * reason.  0, or -ESTALE: somebody else was first.  Any thread. */
+int attempt_expire(struct attempt_table *t, uint64_t token, enum attempt_end why,
+                   int64_t now_ms);
+/* Ends all whose deadline has passed; returns how many.  Cheap enough for some
+ * times a second (one word is read per slot in use).  Any one thread. */
+unsigned attempt_expire_due(struct attempt_table *t, int64_t now_ms);
+/* Ends all of one instance (NULL: all there are); returns how many. */
+unsigned attempt_expire_instance(struct attempt_table *t,
+                                 const struct plugin_instance *i,
+                                 enum attempt_end why, int64_t now_ms);
+/* The token is open.  Any thread; may be old news at once. */
+bool attempt_is_open(struct attempt_table *t, uint64_t token);
+
+/* The receiver's: moves the job out, to be freed with job_free().  When
+ * execute still runs in it: a copy, NULL without memory (then the job stays). */
+struct job *attempt_take_job(struct attempt *a);
+/* The receiver is done: frees job, records, the attempt's reference to its
+ * instance.  Any thread. */
+void attempt_free(struct attempt **pa);
+
+/* "timeout", "reload", ... for logs and history. */
+const char *attempt_end_name(enum attempt_end why);
+/* "done", "retry", "fail", "pending" or "?". */
+const char *attempt_outcome_name(int32_t outcome);
+
+/* Answers that came after the end of their attempt, in this table. */
+uint64_t attempt_table_stale(const struct attempt_table *t);
+
+/*
+ * What the host's services do with a token (plug/host.c); `self` must be the
+ * attempt's instance, or the token is stale.  Any thread.  -ESTALE, and
+ *   emit      -EINVAL topic or headers, -EMSGSIZE, -ENOMEM.  An attempt with a
+ *             refused record cannot end DONE: it ends as FAIL (RETRY for
+ *             -ENOMEM) with the reason.
+ *   schedule  the same for follow-ups
+ *   complete  -EINVAL: no result, or an outcome that is not one
+ */
+int attempt_emit(struct attempt_table *t, const struct plugin_instance *self,
+                 uint64_t token, const struct ontime_record *r);
+int attempt_schedule(struct attempt_table *t, const struct plugin_instance *self,
+                     uint64_t token, const struct ontime_followup *f);
+int attempt_complete(struct attempt_table *t, const struct plugin_instance *self,
+                     uint64_t token, const struct ontime_result *r);
+
+#endif
