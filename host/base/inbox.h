@@ -14,6 +14,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What a letter may begin with when its taker reads several kinds. */
+struct letter {
+    struct list link;
+    int kind; /* the taker's own numbering, set by its posting function */
+};
+
 struct inbox {
     pthread_mutex_t mtx; /* shared: all below, under mtx */
     pthread_cond_t wake; /* the taker: there is a letter, or closed */

@@ -5,13 +5,10 @@
 #ifndef ONTIME_SCHED_MAIL_H
 #define ONTIME_SCHED_MAIL_H
 
-#include "base/list.h"
+#include "base/inbox.h"
 
-enum mail_kind { MAIL_OFFER, MAIL_LOADED, MAIL_SETTLED, MAIL_WISHES, MAIL_DECIDED, MAIL_APPS };
-
-struct mail { /* first member of every letter */
-    struct list link;
-    enum mail_kind kind;
+enum mail { /* struct letter.kind */
+     MAIL_OFFER, MAIL_LOADED, MAIL_SETTLED, MAIL_WISHES, MAIL_DECIDED, MAIL_APPS
 };
 
 #endif

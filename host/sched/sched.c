@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "metrics/metrics.h"
+#include "sched/mail.h"
 #include "sched/plan.h"
 #include "sched/wishes.h"
 
@@ -32,26 +33,26 @@
 #define RETRY_GIVE_MS 100  /* in case a hint about room was lost */
 
 struct load_work {
-    struct mail mail;
+    struct letter letter;
     struct writer_request request;
     int result;
     bool backlog;
 };
 
 struct wishes_work {
-    struct mail mail;
+    struct letter letter;
     struct writer_request request;
     int result;
 };
 
 struct apps_mail {
-    struct mail mail;
+    struct letter letter;
     size_t count;
     const struct app_name *apps[];
 };
 
 struct offer_mail {
-    struct mail mail;
+    struct letter letter;
     struct list jobs;
 };
 
@@ -89,11 +90,11 @@ static void wake(struct sched *s)
     (void)eventfd_write(s->inbox.wake_fd, 1);
 }
 
-static void post(struct sched *s, struct mail *mail, enum mail_kind kind)
+static void post(struct sched *s, struct letter *letter, enum mail kind)
 {
-    mail->kind = kind;
-    list_init(&mail->link);
-    if (inbox_post(&s->inbox, &mail->link, 1) < 0)
+    letter->kind = kind;
+    list_init(&letter->link);
+    if (inbox_post(&s->inbox, &letter->link, 1) < 0)
         assert(!"mail to a scheduler that has ended");
 }
 
@@ -114,7 +115,7 @@ static void load_done(struct writer_request *r, int result, const struct err *er
     work->result = result;
     if (result == 0)
         note_loaded(s, r->load.r.reached);
-    post(s, &work->mail, MAIL_LOADED);
+    post(s, &work->letter, MAIL_LOADED);
 }
 
 static void submit(struct sched *s, struct writer_request *r, enum writer_kind kind,
@@ -146,7 +147,7 @@ static void wishes_read(struct writer_request *r, int result, const struct err *
 
     (void)err;
     work->result = result;
-    post(r->arg, &work->mail, MAIL_WISHES);
+    post(r->arg, &work->letter, MAIL_WISHES);
 }
 
 static void read_wishes(struct sched *s)
@@ -166,7 +167,7 @@ static void decision_done(struct writer_request *r, int result, const struct err
 
     (void)err;
     work->result = result;
-    post(r->arg, &work->mail, MAIL_DECIDED);
+    post(r->arg, &work->letter, MAIL_DECIDED);
 }
 
 static void send_decision(void *arg, struct change_work *work, enum verdict v)
@@ -289,26 +290,26 @@ static void read_offer(struct sched *s, struct offer_mail *m, int64_t now)
     free(m);
 }
 
-static void read_letter(struct sched *s, struct mail *mail, int64_t now)
+static void read_letter(struct sched *s, struct letter *letter, int64_t now)
 {
-    switch (mail->kind) {
+    switch ((enum mail)letter->kind) {
     case MAIL_OFFER:
-        read_offer(s, list_of(mail, struct offer_mail, mail), now);
+        read_offer(s, list_of(letter, struct offer_mail, letter), now);
         break;
     case MAIL_LOADED:
-        read_loaded(s, list_of(mail, struct load_work, mail), now);
+        read_loaded(s, list_of(letter, struct load_work, letter), now);
         break;
     case MAIL_SETTLED:
-        read_settled(s, list_of(mail, struct settled_batch, mail), now);
+        read_settled(s, list_of(letter, struct settled_batch, letter), now);
         break;
     case MAIL_WISHES:
-        read_wish_list(s, list_of(mail, struct wishes_work, mail));
+        read_wish_list(s, list_of(letter, struct wishes_work, letter));
         break;
     case MAIL_DECIDED:
-        read_decided(s, list_of(mail, struct change_work, mail), now);
+        read_decided(s, list_of(letter, struct change_work, letter), now);
         break;
     case MAIL_APPS:
-        read_apps(s, list_of(mail, struct apps_mail, mail));
+        read_apps(s, list_of(letter, struct apps_mail, letter));
         break;
     }
 }
@@ -331,7 +332,7 @@ static void read_mail(struct sched *s)
     list_init(&letters);
     (void)inbox_take(&s->inbox, &letters, 0);
     for (struct list *e; (e = list_pop(&letters)) != NULL;)
-        read_letter(s, list_of(e, struct mail, link), clock_wall_ms());
+        read_letter(s, list_of(e, struct letter, link), clock_wall_ms());
     read_missed(s);
 }
 
@@ -527,7 +528,7 @@ int sched_set_apps(struct sched *s, const struct app_name *const *apps, size_t n
     m->count = n;
     for (size_t i = 0; i < n; i++)
         m->apps[i] = apps[i];
-    post(s, &m->mail, MAIL_APPS);
+    post(s, &m->letter, MAIL_APPS);
     return 0;
 }
 
@@ -570,11 +571,11 @@ void sched_offer(struct sched *s, struct list *jobs, size_t count)
         miss(s, &soon);
         return;
     }
-    m->mail.kind = MAIL_OFFER;
-    list_init(&m->mail.link);
+    m->letter.kind = MAIL_OFFER;
+    list_init(&m->letter.link);
     list_init(&m->jobs);
     list_splice(&m->jobs, &soon);
-    if (inbox_put(&s->inbox, &m->mail.link, n) < 0) {
+    if (inbox_put(&s->inbox, &m->letter.link, n) < 0) {
         miss(s, &m->jobs);
         free(m);
     }
@@ -582,7 +583,7 @@ void sched_offer(struct sched *s, struct list *jobs, size_t count)
 
 void sched_settled(struct sched *s, struct settled_batch *batch)
 {
-    post(s, &batch->mail, MAIL_SETTLED);
+    post(s, &batch->letter, MAIL_SETTLED);
 }
 
 void sched_wished(struct sched *s)

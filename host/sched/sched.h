@@ -16,8 +16,7 @@
 #define ONTIME_SCHED_SCHED_H
 
 #include "base/err.h"
-#include "job/job.h"
-#include "sched/mail.h"
+#include "job/settled.h"
 #include "sched/window.h"
 #include "store/writer.h"
 
@@ -53,17 +52,9 @@ int sched_set_apps(struct sched *s, const struct app_name *const *apps, size_t n
  * else freed).  Writer's thread only. */
 void sched_offer(struct sched *s, struct list *jobs, size_t count);
 
-/* Attempts that have ended and are finished in the store. */
-struct settled {
-    int64_t id;
-    struct job *again; /* RETRY: the job as it stands in the store now; sched's to keep */
-};
-struct settled_batch {
-    struct mail mail; /* the scheduler's */
-    size_t count;
-    struct settled items[]; /* room made before the store was asked: no failure here */
-};
-/* Takes the batch over (free()d when read). */
+/* Attempts that have ended and are finished in the store.  Takes the batch over
+ * (free()d when read).  Writer's thread only: that keeps it behind the loads
+ * that were done before it, or a job could come back after its end. */
 void sched_settled(struct sched *s, struct settled_batch *batch);
 
 void sched_wished(struct sched *s); /* there are new wishes in the store */

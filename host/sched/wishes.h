@@ -16,12 +16,12 @@
 #ifndef ONTIME_SCHED_WISHES_H
 #define ONTIME_SCHED_WISHES_H
 
-#include "sched/mail.h"
+#include "base/inbox.h"
 #include "sched/window.h"
 #include "store/writer.h"
 
 struct change_work { /* a wish on its way through memory */
-    struct mail mail; /* when decided */
+    struct letter letter; /* when decided */
     struct list link; /* in struct hold.wishes */
     int64_t id;
     struct wish *wish;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job/settled.h - attempts that have ended and whose outcome is in the store:
+ * what the commit stage tells the scheduler.
+ */
+#ifndef ONTIME_JOB_SETTLED_H
+#define ONTIME_JOB_SETTLED_H
+
+#include "base/inbox.h"
+#include "job/job.h"
+
+struct settled {
+    int64_t id;
+    struct job *again; /* another attempt is due: the job as the store has it now; owned */
+};
+
+/* One malloc; made before the store is asked, so that telling cannot fail. */
+struct settled_batch {
+    struct letter letter;
+    size_t count;
+    struct settled items[];
+};
+
+#endif
