@@ -8,8 +8,8 @@
  * several of httpd's threads, `put` from one (it gathers what many connections
  * bring and stores it in one call), `change` and `reload` from a few.
  *
- * An error with err.retry becomes 503 with Retry-After, -EINVAL 400 (a refused
- * reload: 422), -ENOENT 404, -EMSGSIZE 413, -ESTALE and -EEXIST 409, -EBUSY and
+ * An error with err.retry becomes 503 with Retry-After, -EINVAL 400 (reload:
+ * -EBUSY is 409, any other refusal 422), -ENOENT 404, -EMSGSIZE 413, -ESTALE and -EEXIST 409, -EBUSY and
  * -EAGAIN 503, anything else 500; the text is shown to the client.
  */
 #ifndef ONTIME_HTTPD_HTTPD_H
@@ -37,6 +37,7 @@ struct httpd_house {
     /* A point in time in any of the forms of job/when.h, local ones in the
      * configured zone.  NULL: UTC. */
     int (*when)(void *arg, struct span text, int64_t *ret_ms, struct err *err);
+    /* These two are asked on a thread that may block, ready() on one that must not. */
     /* JSON object of the whole: version, uptime, window, store, sources, ... */
     int (*status)(void *arg, struct buf *json);
     /* JSON array of the apps: name, plugin, version, state, settings, counts. */

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * httpd/ops.c - what operators ask; see ops.h.
+ */
+#include "config.h"
+
+#include "httpd/ops.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "httpd/show.h"
+#include "metrics/metrics.h"
+
+#define LIMIT_DEFAULT 100
+#define LIMIT_MAX 1000
+
+void ops_metrics(struct request *rq)
+{
+    if (metrics_render(&rq->out) < 0) {
+        request_problem(rq, 500, "the metrics do not fit into memory");
+        return;
+    }
+    rq->type = "text/plain; version=0.0.4; charset=utf-8";
+    request_answer(rq, 200);
+}
+
+void ops_live(struct request *rq)
+{
+    buf_adds(&rq->out, "{\"status\":\"UP\"}");
+    request_answer(rq, 200);
+}
+
+void ops_ready(struct request *rq)
+{
+    const struct httpd_house *house = rq->house;
+    char why[256] = "";
+
+    if (house->ready(house->arg, why, sizeof(why))) {
+        ops_live(rq);
+        return;
+    }
+    buf_adds(&rq->out, "{\"status\":\"DOWN\",\"reason\":");
+    buf_add_json(&rq->out, why, strlen(why));
+    buf_addc(&rq->out, '}');
+    rq->retry_after = 1;
+    request_answer(rq, 503);
+}
+
+void ops_status(struct request *rq)
+{
+    int r = rq->house->status(rq->house->arg, &rq->out);
+
+    if (r < 0)
+        request_problem(rq, 500, "no status: %s", err_name(-r));
+    else
+        request_answer(rq, 200);
+}
+
+void ops_apps(struct request *rq)
+{
+    int r;
+
+    buf_adds(&rq->out, "{\"apps\":");
+    r = rq->house->apps(rq->house->arg, &rq->out);
+    buf_addc(&rq->out, '}');
+    if (r < 0)
+        request_problem(rq, 500, "no apps: %s", err_name(-r));
+    else
+        request_answer(rq, 200);
+}
+
+void ops_reload(struct request *rq)
+{
+    char *report = NULL;
+    struct err err;
+    int r = rq->house->reload(rq->house->arg, &report, &err);
+
+    if (r == 0) {
+        request_envelope(rq, "reloaded", NULL);
+        request_add_report(&rq->out, report != NULL ? report : "");
+        request_envelope_end(rq, 200);
+    } else if (err.retry) {
+        request_error(rq, &err);
+    } else if (r == -EBUSY) {
+        request_refused(rq, 409, err.text, report);
+    } else {
+        request_refused(rq, 422, err.text, report != NULL ? report : "");
+    }
+    free(report);
+}
+
+static void add_execution(void *arg, const struct execution *e)
+{
+    show_execution(arg, e);
+}
+
+void ops_executions(struct request *rq)
+{
+    struct store_session *x;
+    const struct app_name *app;
+    struct err err;
+    int64_t limit;
+
+    if (request_number(rq, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit) < 0 ||
+        request_app(rq, &app) < 0 || request_session(rq, &x) < 0)
+        return;
+    buf_adds(&rq->out, "{\"executions\":[");
+    if (store_executions(x, 0, app, (size_t)limit, add_execution, &rq->out,
+                         &err) < 0) {
+        request_error(rq, &err);
+        return;
+    }
+    buf_adds(&rq->out, "]}");
+    request_answer(rq, 200);
+}
