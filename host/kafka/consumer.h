@@ -22,6 +22,7 @@ struct message {
     int64_t timestamp_ms; /* -1: none */
     struct span key, value; /* data NULL: null */
     struct span headers;    /* encoded as job/headers.h does, built on request */
+    void *headers_mem;
     struct consumer_message *owner; /* message_free() it */
 };
 
@@ -60,7 +61,7 @@ int consumer_poll(struct consumer *c, struct message *out, size_t cap, int timeo
 void message_free(struct message *m);
 struct span message_headers(struct message *m); /* builds and keeps m->headers */
 
-int consumer_pause(struct consumer *c, bool pause); /* all assigned partitions */
+void consumer_pause(struct consumer *c, bool pause); /* all partitions, those to come too */
 int consumer_seek(struct consumer *c, int32_t partition, int64_t next, struct err *err);
 /* For lag monitors only: asynchronous, errors are ignored. */
 void consumer_commit(struct consumer *c, int32_t partition, int64_t next);

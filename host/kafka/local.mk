@@ -2,7 +2,9 @@
 # Kafka: clients, producer, consumer, the embedded broker.
 noinst_LIBRARIES += host/kafka/libkafka.a
 host_kafka_libkafka_a_SOURCES = \
+	host/kafka/assignment.c host/kafka/assignment.h \
 	host/kafka/client.c host/kafka/client.h \
+	host/kafka/consumer.c host/kafka/consumer.h \
 	host/kafka/embedded.c host/kafka/embedded.h \
 	host/kafka/producer.c host/kafka/producer.h \
 	host/kafka/rdconf.c host/kafka/rdconf.h
