@@ -33,8 +33,8 @@ struct conf_source {
     char *name;       /* unique; default: the topic */
     char *topic;      /* sources.NAME.topic */
     char *format;     /* "ingest" */
-    char *dlq_topic;  /* "" none: bad messages are counted, logged and dropped only when
-                         on_bad = "drop"; otherwise required */
+    char *dlq_topic;  /* "" none, only with on_bad "drop" */
+    char *on_bad;     /* "dead_letter" | "drop": counted, logged and dropped */
     char *group_id;
     char *app;        /* default app for messages without appName; "" none */
     char *time_field; /* bare form: the member that holds the time; "" none */
@@ -104,6 +104,7 @@ struct conf {
     /* http */
     char *http_listen;         /* "127.0.0.1:7070"; "" off */
     char *http_socket;         /* unix socket for ontimectl; "" off */
+    bool http_allow_remote;    /* http_listen may be reachable from outside */
     /* rest */
     char *instance_id, *cluster, *timezone;
     char *log_level, *log_format;

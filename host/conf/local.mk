@@ -1,1 +1,19 @@
-# host/conf: its library joins here.
+# SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += host/conf/libconf.a
+host_conf_libconf_a_SOURCES = \
+	host/conf/build.c host/conf/build.h \
+	host/conf/check.c host/conf/check.h \
+	host/conf/conf.c host/conf/conf.h \
+	host/conf/dump.c host/conf/dump.h \
+	host/conf/file.c host/conf/file.h \
+	host/conf/forms.c host/conf/forms.h \
+	host/conf/over.c host/conf/over.h \
+	host/conf/reference.c host/conf/reference.h \
+	host/conf/report.c host/conf/report.h \
+	host/conf/secret.c host/conf/secret.h \
+	host/conf/setting.c host/conf/setting.h \
+	host/conf/show.c host/conf/show.h \
+	host/conf/table.c host/conf/table.h \
+	host/conf/text.c host/conf/text.h \
+	host/conf/value.c host/conf/value.h \
+	host/conf/where.c host/conf/where.h
