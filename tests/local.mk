@@ -7,7 +7,43 @@
 # ---- unit tests ---------------------------------------------------------
 # A program without _SOURCES is made of the .c file of its name.
 
-unit_tests =
+unit_tests = \
+	tests/unit/test_buf \
+	tests/unit/test_clock \
+	tests/unit/test_err \
+	tests/unit/test_hash \
+	tests/unit/test_idset \
+	tests/unit/test_inbox \
+	tests/unit/test_json \
+	tests/unit/test_kafka_producer \
+	tests/unit/test_list \
+	tests/unit/test_log \
+	tests/unit/test_metrics \
+	tests/unit/test_plan \
+	tests/unit/test_thread \
+	tests/unit/test_utf8 \
+	tests/unit/test_wheel
+
+tests_unit_test_buf_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_buf_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_unit_test_clock_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_hash_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_idset_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_idset_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_unit_test_inbox_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_json_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_json_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_unit_test_kafka_producer_LDADD = $(for_job) $(for_kafka) $(CMOCKA_LIBS)
+tests_unit_test_list_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_log_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_metrics_LDADD = $(for_metrics) $(CMOCKA_LIBS)
+tests_unit_test_metrics_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_unit_test_plan_LDADD = $(for_sched) $(CMOCKA_LIBS)
+tests_unit_test_thread_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
+tests_unit_test_utf8_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_wheel_LDADD = $(for_wheel) $(CMOCKA_LIBS)
 
 # ---- programs that tests use --------------------------------------------
 
@@ -17,19 +53,45 @@ tests_support_topicctl_LDADD = $(RDKAFKA_LIBS)
 # ---- scripts --------------------------------------------------------------
 
 script_tests = \
+	tests/lint/banned.test \
+	tests/lint/config-docs.test \
+	tests/lint/format.test \
+	tests/lint/layers.test \
+	tests/lint/size.test \
+	tests/lint/symbols.test \
+	tests/lint/words.test \
 	tests/integration/b00-broker.test
+
+# Under a sanitizer only these of them run: the others would tell nothing new.
+instrumented_scripts = \
+	tests/integration/b00-broker.test
+
+if INSTRUMENTED
+run_scripts = $(instrumented_scripts)
+else
+run_scripts = $(script_tests)
+endif
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
-TESTS += $(script_tests)
+TESTS += $(run_scripts)
+lint:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$(filter tests/lint/%,$(script_tests))"
+.PHONY: lint
+
 dist_check_SCRIPTS += $(script_tests) tests/support/with-kafka
 EXTRA_DIST += \
+	.clang-format \
 	tests/support/kafka.sh \
 	tests/support/kafka/pom.xml \
 	tests/support/ontimed.sh \
-	tests/support/tap.sh
+	tests/support/tap.sh \
+	tests/lint/banned.awk \
+	tests/lint/cppcheck.txt \
+	tests/lint/layers.awk \
+	tests/lint/lint.sh
 
 # A test that hangs is a failed test.
 TEST_TIMEOUT = 300
@@ -42,6 +104,7 @@ TEST_LOG_COMPILER = timeout -k 10 $(TEST_TIMEOUT)
 AM_TESTS_ENVIRONMENT = \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
 	builddir='$(abs_builddir)'; export builddir; \
+	srcdir='$(abs_top_srcdir)'; export srcdir; \
 	CC='$(CC)'; export CC; \
 	INSTRUMENTED='$(INSTRUMENT_CFLAGS)'; export INSTRUMENTED; \
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:$$ASAN_OPTIONS; \

@@ -26,7 +26,7 @@ tap_failed=0
 tap_plan=
 tap_undo=()
 
-diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
+diag() { printf '%s\n' "$@" | sed 's/^/# /'; }
 
 # diag_file FILE [LINES]: the end of a log, as diagnostics.
 diag_file() {
