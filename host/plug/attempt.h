@@ -53,7 +53,19 @@ enum attempt_end { /* who ended it */
     ATTEMPT_ANSWERED, /* the plugin */
     ATTEMPT_TIMEOUT,  /* its deadline passed: the job may have had its effects */
     ATTEMPT_RELOAD,   /* the drain of a retired instance took too long */
-    ATTEMPT_STOP      /* the host stops */
+    ATTEMPT_STOP,     /* the host stops */
+    ATTEMPT_SKIPPED   /* never ran: too late for the app's misfire policy */
+};
+
+/* What becomes of the job: decided by whoever knows the app's policy, carried
+ * out by the commit stage. */
+enum attempt_fate { ATTEMPT_SUCCEEDS, ATTEMPT_AGAIN, ATTEMPT_DIES, ATTEMPT_SKIPS };
+
+struct attempt_decision {
+    enum attempt_fate fate;
+    int64_t again_ms;       /* AGAIN: when, wall clock; SUCCEEDS: when to try again if the
+                               records cannot be delivered, -1: it dies then */
+    const struct topic_name *dead_letters; /* DIES: where to tell it; NULL: nowhere */
 };
 
 /* Fields may be read by the owner: the caller of attempt_open until it calls
@@ -78,6 +90,7 @@ struct attempt {
     struct attempt_followup *followups; /* NULL unless DONE */
     uint32_t record_count, followup_count;
     size_t record_bytes;      /* keys, values and headers of all records */
+    struct attempt_decision decision; /* the receiver's */
 };
 
 struct attempt_table;
