@@ -166,6 +166,10 @@ static void fixed_memory_never_grows(void **state)
     assert_string_equal(buf_cstr(&b), "1234567");
     assert_ptr_equal(b.data, memory);
     assert_int_equal(buf_addc(&b, '8'), -EMSGSIZE);
+    buf_reset(&b);
+    b.max = 100; /* still not ours to grow */
+    assert_int_equal(buf_adds(&b, "12345678"), -EMSGSIZE);
+    assert_ptr_equal(b.data, memory);
     buf_done(&b);
     assert_null(b.data);
     assert_int_equal(buf_addc(&b, 'x'), -EMSGSIZE);

@@ -273,6 +273,48 @@ static void closing_wakes_waiting_senders(void **state)
     inbox_done(&b);
 }
 
+static void *put_one(void *arg)
+{
+    struct inbox *b = arg;
+    struct list letter;
+
+    return inbox_put_wait(b, &letter, 1) == -EPIPE ? b : NULL;
+}
+
+static bool somebody_waits(struct inbox *b)
+{
+    bool yes;
+
+    (void)pthread_mutex_lock(&b->mtx);
+    yes = b->waiting > 0;
+    (void)pthread_mutex_unlock(&b->mtx);
+    return yes;
+}
+
+/* Closing alone does it; nobody takes. */
+static void closing_wakes_a_sender_in_a_full_box(void **state)
+{
+    struct inbox b;
+    struct list letter;
+    pthread_t thread;
+    void *ret = NULL;
+    int64_t until = clock_mono_ns() + 30 * (int64_t)1000000000;
+
+    (void)state;
+    assert_int_equal(inbox_init(&b, 1, false), 0);
+    assert_int_equal(inbox_put(&b, &letter, 1), 0);
+    assert_int_equal(pthread_create(&thread, NULL, put_one, &b), 0);
+    while (!somebody_waits(&b)) {
+        assert_true(clock_mono_ns() < until);
+        (void)sched_yield();
+    }
+    inbox_close(&b);
+    assert_int_equal(pthread_join(thread, &ret), 0);
+    assert_ptr_equal(ret, &b);
+    empty(&b);
+    inbox_done(&b);
+}
+
 static void *close_it(void *arg)
 {
     inbox_close(arg);
@@ -304,6 +346,7 @@ int main(void)
         cmocka_unit_test(taking_gives_up_after_the_timeout),
         cmocka_unit_test(four_senders_never_exceed_the_bound),
         cmocka_unit_test(closing_wakes_waiting_senders),
+        cmocka_unit_test(closing_wakes_a_sender_in_a_full_box),
         cmocka_unit_test(closing_wakes_the_taker),
     };
 

@@ -382,6 +382,22 @@ static void depth_is_bounded(void **state)
     check_depth(10000, '[', ']', -EINVAL);
 }
 
+/* Depth is not the number of objects. */
+static void siblings_are_not_depth(void **state)
+{
+    struct buf b = BUF_INIT(100000);
+    struct json *j = NULL;
+
+    (void)state;
+    (void)buf_adds(&b, "{\"a\":[{}");
+    for (int i = 0; i < 3 * JSON_DEPTH_MAX; i++)
+        (void)buf_adds(&b, ",{\"b\":[[],[]]}");
+    (void)buf_adds(&b, "]}");
+    assert_int_equal(json_parse(b.data, b.len, &j, NULL), 0);
+    json_free(&j);
+    buf_done(&b);
+}
+
 static void without_memory(void **state)
 {
     struct buf b = BUF_INIT(10000);
@@ -427,6 +443,7 @@ int main(void)
         cmocka_unit_test(bad_strings),
         cmocka_unit_test(no_prefix_of_a_document_is_one),
         cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(siblings_are_not_depth),
         cmocka_unit_test(without_memory),
     };
 
