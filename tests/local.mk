@@ -77,9 +77,6 @@ check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
 TESTS += $(run_scripts)
-lint:
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$(filter tests/lint/%,$(script_tests))"
-.PHONY: lint
 
 dist_check_SCRIPTS += $(script_tests) tests/support/with-kafka
 EXTRA_DIST += \
