@@ -18,8 +18,10 @@ void idset_done(struct idset *s); /* frees; s is empty and may be used again */
 /* 0, -EEXIST (unchanged) or -ENOMEM (unchanged).  value must not be NULL. */
 int idset_add(struct idset *s, int64_t id, void *value);
 void *idset_get(const struct idset *s, int64_t id); /* NULL: not there */
-void *idset_remove(struct idset *s, int64_t id); /* what was there, or NULL */
-/* Walks the values: start with *at = 0; NULL at the end.  No change meanwhile. */
+/* What was there, or NULL. */
+void *idset_remove(struct idset *s, int64_t id);
+/* Walks the values, in no order: start with *at = 0; NULL at the end.  The set
+ * must not change meanwhile. */
 void *idset_next(const struct idset *s, size_t *at);
 /* The set shrinks its memory when it has become much too large for used. */
 

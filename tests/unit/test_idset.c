@@ -89,6 +89,25 @@ static void like_an_array(void **state)
     idset_done(&s);
 }
 
+static void walking_meets_each_once(void **state)
+{
+    struct idset s = {0};
+    int met[101] = {0};
+    size_t at = 0;
+    int *thing;
+
+    (void)state;
+    assert_null(idset_next(&s, &at));
+    for (int64_t id = 1; id <= 100; id++)
+        assert_int_equal(idset_add(&s, id * 7, &things[id]), 0);
+    while ((thing = idset_next(&s, &at)) != NULL)
+        met[thing - things]++;
+    assert_null(idset_next(&s, &at));
+    for (int i = 1; i <= 100; i++)
+        assert_int_equal(met[i], 1);
+    idset_done(&s);
+}
+
 static void memory_shrinks_again(void **state)
 {
     struct idset s = {0};
@@ -154,6 +173,7 @@ int main(void)
         cmocka_unit_test(add_get_remove),
         cmocka_unit_test(twice_is_refused_and_changes_nothing),
         cmocka_unit_test(like_an_array),
+        cmocka_unit_test(walking_meets_each_once),
         cmocka_unit_test(memory_shrinks_again),
         cmocka_unit_test(without_memory_nothing_changes),
         cmocka_unit_test(shrinking_without_memory),
