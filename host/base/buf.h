@@ -31,10 +31,10 @@ struct buf {
 #define BUF_INIT(maximum) ((struct buf){.max = (maximum)})
 /* Over a char array of the caller's: never allocates, holds one byte less
  * than the array.  Not for buf_take(); after buf_done() it has no memory. */
-#define BUF_FIXED(array)                    \
-    ((struct buf){.data = (array),          \
-                  .cap = sizeof(array),     \
-                  .max = sizeof(array) - 1, \
+#define BUF_FIXED(array)                                                       \
+    ((struct buf){.data = (array),                                             \
+                  .cap = sizeof(array),                                        \
+                  .max = sizeof(array) - 1,                                    \
                   .fixed = true})
 
 void buf_done(struct buf *b);  /* frees; b may be used again */

@@ -26,7 +26,7 @@ struct inbox {
     pthread_cond_t room; /* inbox_put_wait: there is room, or closed */
     struct list letters;
     size_t count;
-    size_t weight; /* above capacity only by inbox_post */
+    size_t weight;    /* above capacity only by inbox_post */
     unsigned waiting; /* threads in inbox_put_wait */
     size_t capacity;
     bool closed;

@@ -12,7 +12,7 @@ struct list {
     struct list *next, *prev;
 };
 
-#define list_of(ptr, type, member) \
+#define list_of(ptr, type, member)                                             \
     ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void list_init(struct list *l)

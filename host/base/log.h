@@ -38,13 +38,13 @@ static inline const char *log_text(const char *s)
 #define LOG_EVENT(v) LOG_STR("event", v)
 #define LOG_ERR(e) LOG_STR("error", (e)->text)
 
-#define log_at(level, module, ...)                                      \
-    do {                                                                \
-        if (log_wanted((level), (module)))                              \
-            log_write((level), (module),                                \
-                      (const struct log_field[]){__VA_ARGS__},          \
-                      sizeof((const struct log_field[]){__VA_ARGS__}) / \
-                          sizeof(struct log_field));                    \
+#define log_at(level, module, ...)                                             \
+    do {                                                                       \
+        if (log_wanted((level), (module)))                                     \
+            log_write((level), (module),                                       \
+                      (const struct log_field[]){__VA_ARGS__},                 \
+                      sizeof((const struct log_field[]){__VA_ARGS__}) /        \
+                          sizeof(struct log_field));                           \
     } while (0)
 #define log_debug(module, ...) log_at(LOG_DEBUG, module, __VA_ARGS__)
 #define log_info(module, ...) log_at(LOG_INFO, module, __VA_ARGS__)

@@ -9,22 +9,22 @@
 static const int64_t time_bounds[] = {
     1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 60000, 600000};
 
-#define COUNTER(n, l1, l2, h)                         \
-    {                                                 \
-        METRIC_COUNTER, n, NULL, {l1, l2}, h, NULL, 0 \
+#define COUNTER(n, l1, l2, h)                                                  \
+    {                                                                          \
+        METRIC_COUNTER, n, NULL, {l1, l2}, h, NULL, 0                          \
     }
-#define COUNTER_MS(n, s, l1, l2, h)                \
-    {                                              \
-        METRIC_COUNTER, n, s, {l1, l2}, h, NULL, 0 \
+#define COUNTER_MS(n, s, l1, l2, h)                                            \
+    {                                                                          \
+        METRIC_COUNTER, n, s, {l1, l2}, h, NULL, 0                             \
     }
-#define GAUGE(n, l1, l2, h)                         \
-    {                                               \
-        METRIC_GAUGE, n, NULL, {l1, l2}, h, NULL, 0 \
+#define GAUGE(n, l1, l2, h)                                                    \
+    {                                                                          \
+        METRIC_GAUGE, n, NULL, {l1, l2}, h, NULL, 0                            \
     }
-#define TIMES(n, s, l1, l2, h)                            \
-    {                                                     \
-        METRIC_HISTOGRAM, n, s, {l1, l2}, h, time_bounds, \
-            sizeof(time_bounds) / sizeof(time_bounds[0])  \
+#define TIMES(n, s, l1, l2, h)                                                 \
+    {                                                                          \
+        METRIC_HISTOGRAM, n, s, {l1, l2}, h, time_bounds,                      \
+            sizeof(time_bounds) / sizeof(time_bounds[0])                       \
     }
 
 const struct metric_family metric_table[] = {

@@ -70,15 +70,15 @@ char *__wrap_strdup(const char *s)
     return torture_hit() ? NULL : __real_strdup(s);
 }
 
-#define TORTURE(...)                            \
-    do {                                        \
-        for (int torture_n = 0;; torture_n++) { \
-            torture_arm(torture_n);             \
-            __VA_ARGS__                         \
-            torture_left = -1;                  \
-            if (!torture_fired)                 \
-                break;                          \
-        }                                       \
+#define TORTURE(...)                                                           \
+    do {                                                                       \
+        for (int torture_n = 0;; torture_n++) {                                \
+            torture_arm(torture_n);                                            \
+            __VA_ARGS__                                                        \
+            torture_left = -1;                                                 \
+            if (!torture_fired)                                                \
+                break;                                                         \
+        }                                                                      \
     } while (0)
 
 #endif
