@@ -58,9 +58,16 @@ static int expected(const struct reader *r, const char *what)
                    r->at + 1);
 }
 
-/* Exactly n digits, of a value from min to max. */
-static int number(struct reader *r, unsigned n, const char *what,
-                  const uint32_t limits[2], uint32_t *ret)
+static int check(const struct reader *r, const char *what,
+                 const uint32_t limits[2], uint32_t v)
+{
+    if (v >= limits[0] && v <= limits[1])
+        return 0;
+    return err_set(r->err, -EINVAL, "%s %u is not in %u..%u", what, v,
+                   limits[0], limits[1]);
+}
+
+static int digits(struct reader *r, unsigned n, uint32_t *ret)
 {
     uint32_t v = 0;
 
@@ -69,11 +76,17 @@ static int number(struct reader *r, unsigned n, const char *what,
             return expected(r, "a digit");
         v = v * 10 + (uint32_t)(r->text[r->at++] - '0');
     }
-    if (v < limits[0] || v > limits[1])
-        return err_set(r->err, -EINVAL, "%s %u is not in %u..%u", what, v,
-                       limits[0], limits[1]);
     *ret = v;
     return 0;
+}
+
+/* Two digits, within the limits. */
+static int number(struct reader *r, const char *what,
+                  const uint32_t limits[2], uint32_t *ret)
+{
+    int e = digits(r, 2, ret);
+
+    return e < 0 ? e : check(r, what, limits, *ret);
 }
 
 static int mark(struct reader *r, char c, const char *what)
@@ -88,11 +101,12 @@ static int read_date(struct reader *r, struct civil *d)
     static const uint32_t days[2] = {1, 31};
     int e;
 
-    if ((e = number(r, 4, "year", years, &d->year)) < 0 ||
+    /* The mark first: "1767225600000" is not a bad year. */
+    if ((e = digits(r, 4, &d->year)) < 0 || (e = mark(r, '-', "'-'")) < 0 ||
+        (e = check(r, "year", years, d->year)) < 0 ||
+        (e = number(r, "month", months, &d->month)) < 0 ||
         (e = mark(r, '-', "'-'")) < 0 ||
-        (e = number(r, 2, "month", months, &d->month)) < 0 ||
-        (e = mark(r, '-', "'-'")) < 0 ||
-        (e = number(r, 2, "day", days, &d->day)) < 0)
+        (e = number(r, "day", days, &d->day)) < 0)
         return e;
     if (d->day > civil_month_days(d->year, d->month))
         return err_set(r->err, -EINVAL, "%u-%02u has no day %u", d->year,
@@ -102,18 +116,18 @@ static int read_date(struct reader *r, struct civil *d)
 
 static int read_fraction(struct reader *r, uint32_t *ret_ms)
 {
-    uint32_t ms = 0, digits = 0;
+    uint32_t ms = 0, n = 0;
 
     if (!at_digit(r))
         return expected(r, "a digit");
-    for (; at_digit(r); r->at++, digits++) {
-        if (digits < 3)
+    for (; at_digit(r); r->at++, n++) {
+        if (n < 3)
             ms = ms * 10 + (uint32_t)(r->text[r->at] - '0');
     }
-    if (digits > 9)
+    if (n > 9)
         return err_set(r->err, -EINVAL,
-                       "fraction of %u digits (at most 9 are read)", digits);
-    for (; digits < 3; digits++)
+                       "fraction of %u digits (at most 9 are read)", n);
+    for (; n < 3; n++)
         ms *= 10;
     *ret_ms = ms;
     return 0;
@@ -125,13 +139,13 @@ static int read_time(struct reader *r, struct reading *t)
     static const uint32_t sixty[2] = {0, 59};
     int e;
 
-    if ((e = number(r, 2, "hour", hours, &t->hour)) < 0 ||
+    if ((e = number(r, "hour", hours, &t->hour)) < 0 ||
         (e = mark(r, ':', "':'")) < 0 ||
-        (e = number(r, 2, "minute", sixty, &t->minute)) < 0)
+        (e = number(r, "minute", sixty, &t->minute)) < 0)
         return e;
     if (!accept(r, ':'))
         return 0;
-    if ((e = number(r, 2, "second", sixty, &t->second)) < 0)
+    if ((e = number(r, "second", sixty, &t->second)) < 0)
         return e;
     if (accept(r, '.') || accept(r, ','))
         return read_fraction(r, &t->ms);
@@ -153,10 +167,10 @@ static int read_offset(struct reader *r, int32_t *ret_s)
     minus = peek(r) == '-';
     if (!accept(r, '+') && !accept(r, '-'))
         return 0;
-    if ((e = number(r, 2, "offset's hour", hours, &h)) < 0)
+    if ((e = number(r, "offset's hour", hours, &h)) < 0)
         return e;
     if ((accept(r, ':') || at_digit(r)) &&
-        (e = number(r, 2, "offset's minute", sixty, &m)) < 0)
+        (e = number(r, "offset's minute", sixty, &m)) < 0)
         return e;
     *ret_s = (int32_t)(h * 3600 + m * 60);
     if (minus)
@@ -190,7 +204,7 @@ int when_parse(const char *text, size_t len, const struct zone *zone,
 
 static char *put2(char *at, uint32_t n)
 {
-    static const char digits[] = "00010203040506070809"
+    static const char pairs[] = "00010203040506070809"
                                  "10111213141516171819"
                                  "20212223242526272829"
                                  "30313233343536373839"
@@ -201,7 +215,7 @@ static char *put2(char *at, uint32_t n)
                                  "80818283848586878889"
                                  "90919293949596979899";
 
-    memcpy(at, digits + (size_t)2 * n, 2);
+    memcpy(at, pairs + (size_t)2 * n, 2);
     return at + 2;
 }
 
