@@ -8,13 +8,23 @@
 # A program without _SOURCES is made of the .c file of its name.
 
 unit_tests = \
+	tests/unit/test_backoff \
 	tests/unit/test_buf \
 	tests/unit/test_clock \
+	tests/unit/test_conf \
+	tests/unit/test_conf_errors \
 	tests/unit/test_err \
 	tests/unit/test_hash \
+	tests/unit/test_headers \
+	tests/unit/test_httpd \
+	tests/unit/test_httpd_listen \
+	tests/unit/test_httpd_show \
+	tests/unit/test_httpd_uri \
 	tests/unit/test_idset \
 	tests/unit/test_inbox \
+	tests/unit/test_job \
 	tests/unit/test_json \
+	tests/unit/test_kafka_consumer \
 	tests/unit/test_kafka_producer \
 	tests/unit/test_list \
 	tests/unit/test_log \
@@ -22,18 +32,29 @@ unit_tests = \
 	tests/unit/test_plan \
 	tests/unit/test_thread \
 	tests/unit/test_utf8 \
-	tests/unit/test_wheel
+	tests/unit/test_wheel \
+	tests/unit/test_when
 
+tests_unit_test_backoff_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_buf_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_buf_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_clock_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_conf_LDADD = $(for_conf) $(CMOCKA_LIBS)
+tests_unit_test_conf_errors_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_hash_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_headers_LDADD = $(for_job) $(CMOCKA_LIBS)
+tests_unit_test_httpd_LDADD = $(for_httpd) $(CMOCKA_LIBS)
+tests_unit_test_httpd_listen_LDADD = $(for_httpd) $(CMOCKA_LIBS)
+tests_unit_test_httpd_show_LDADD = $(for_httpd) $(CMOCKA_LIBS)
+tests_unit_test_httpd_uri_LDADD = $(for_httpd) $(CMOCKA_LIBS)
 tests_unit_test_idset_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_idset_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_inbox_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_job_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_json_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_json_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_unit_test_kafka_consumer_LDADD = $(for_job) $(for_kafka) $(CMOCKA_LIBS)
 tests_unit_test_kafka_producer_LDADD = $(for_job) $(for_kafka) $(CMOCKA_LIBS)
 tests_unit_test_list_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_log_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -44,6 +65,7 @@ tests_unit_test_thread_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_test_utf8_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_wheel_LDADD = $(for_wheel) $(CMOCKA_LIBS)
+tests_unit_test_when_LDADD = $(for_job) $(CMOCKA_LIBS)
 
 # ---- programs that tests use --------------------------------------------
 
