@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * commit/commit.c - the commit stage's thread; see commit.h.
+ *
+ * An attempt goes: incoming -> sender (when it has records) -> finisher -> the
+ * store's writer -> back here to be freed.
+ */
+#include "config.h"
+
+#include "commit/commit.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "commit/finisher.h"
+#include "commit/sender.h"
+#include "metrics/metrics.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define POLL_NS 500000 /* between looks at the producer's reports */
+
+struct app_metrics { /* by app_name.index */
+    struct metric *outcomes[4]; /* enum outcome_kind */
+    struct metric *emitted, *dead, *retries;
+};
+
+struct commit {
+    /* shared, under mtx */
+    pthread_mutex_t mtx;
+    pthread_cond_t wake; /* CLOCK_MONOTONIC */
+    struct list incoming;
+    size_t unsettled;
+    bool woken, stopping;
+
+    struct commit_settings set; /* frozen */
+    pthread_t thread;
+
+    /* the thread's own */
+    struct sender *sender;
+    struct finisher *finisher;
+    struct app_metrics *apps;
+    size_t app_count;
+};
+
+static void wake(void *arg)
+{
+    struct commit *c = arg;
+
+    pthread_mutex_lock(&c->mtx);
+    c->woken = true;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->mtx);
+}
+
+/* ---- counting ------------------------------------------------------------------------ */
+
+static struct app_metrics *metrics_of(struct commit *c, const struct app_name *app)
+{
+    static const char *const names[] = {"done", "dead", "skipped", "retry"};
+
+    if (app->index >= c->app_count) {
+        size_t n = app->index + 16;
+        struct app_metrics *m = realloc(c->apps, n * sizeof(*m));
+
+        if (m == NULL)
+            return NULL;
+        for (size_t i = c->app_count; i < n; i++)
+            m[i] = (struct app_metrics){{NULL}, NULL, NULL, NULL};
+        c->apps = m;
+        c->app_count = n;
+    }
+    if (c->apps[app->index].emitted == NULL) {
+        struct app_metrics *m = &c->apps[app->index];
+
+        for (int i = 0; i < 4; i++)
+            m->outcomes[i] = metric_series2("ontime_executions_total", app->text, names[i]);
+        m->emitted = metric_series("ontime_emitted_total", app->text);
+        m->dead = metric_series("ontime_dead_letters_total", app->text);
+        m->retries = metric_series("ontime_retries_total", app->text);
+    }
+    return &c->apps[app->index];
+}
+
+static void count(struct commit *c, const struct work *w)
+{
+    struct app_metrics *m = metrics_of(c, w->attempt->job->app);
+
+    if (m == NULL)
+        return;
+    metric_add(m->outcomes[w->outcome.kind], 1);
+    if (w->outcome.kind == OUTCOME_DONE && w->records > 0)
+        metric_add(m->emitted, w->records);
+    if (w->outcome.kind == OUTCOME_DEAD)
+        metric_add(m->dead, 1);
+    if (w->outcome.kind == OUTCOME_RETRY)
+        metric_add(m->retries, 1);
+}
+
+/* ---- the thread ------------------------------------------------------------------------ */
+
+static void sent(void *arg, struct work *w)
+{
+    struct commit *c = arg;
+
+    count(c, w);
+    finisher_take(c->finisher, w);
+}
+
+/* No memory for it: the store still has the job, it fires after a restart. */
+static void give_up(struct attempt *a)
+{
+    log_error("commit", LOG_EVENT("no_memory"), LOG_INT("job", a->job->id));
+    attempt_free(&a);
+}
+
+static void begin(struct commit *c, struct attempt *a)
+{
+    struct work *w = work_new(a);
+
+    if (w == NULL)
+        give_up(a);
+    else if (w->records > 0)
+        sender_take(c->sender, w);
+    else
+        sent(c, w);
+}
+
+/* Waits for something to do; false when it is time to end. */
+static bool take(struct commit *c, struct list *in, int64_t until_ns)
+{
+    struct timespec t = {.tv_sec = (time_t)(until_ns / 1000000000),
+                         .tv_nsec = (long)(until_ns % 1000000000)};
+    bool go_on;
+    int r = 0;
+
+    pthread_mutex_lock(&c->mtx);
+    while (list_empty(&c->incoming) && !c->woken && !c->stopping && r == 0) {
+        if (until_ns == INT64_MAX)
+            r = pthread_cond_wait(&c->wake, &c->mtx);
+        else
+            r = pthread_cond_timedwait(&c->wake, &c->mtx, &t);
+    }
+    c->woken = false;
+    list_splice(in, &c->incoming);
+    go_on = !c->stopping;
+    pthread_mutex_unlock(&c->mtx);
+    return go_on;
+}
+
+static void free_done(struct commit *c)
+{
+    size_t n = finisher_free_done(c->finisher);
+
+    if (n == 0)
+        return;
+    pthread_mutex_lock(&c->mtx);
+    c->unsettled -= n;
+    pthread_mutex_unlock(&c->mtx);
+}
+
+static int64_t next_look(struct commit *c)
+{
+    int64_t at = finisher_next_ns(c->finisher);
+    int64_t poll_at = sender_busy(c->sender) ? clock_mono_ns() + POLL_NS : INT64_MAX;
+
+    return at < poll_at ? at : poll_at;
+}
+
+static void *run(void *arg)
+{
+    struct commit *c = arg;
+    int64_t until = INT64_MAX;
+    struct list in;
+
+    list_init(&in);
+    while (take(c, &in, until)) {
+        bool some;
+
+        free_done(c);
+        for (struct list *e; (e = list_pop(&in)) != NULL;)
+            begin(c, list_of(e, struct attempt, link));
+        some = sender_turn(c->sender);
+        some |= finisher_turn(c->finisher, clock_mono_ns());
+        until = some ? 0 : next_look(c);
+    }
+    for (struct list *e; (e = list_pop(&in)) != NULL;) {
+        struct attempt *a = list_of(e, struct attempt, link);
+
+        attempt_free(&a);
+    }
+    return NULL;
+}
+
+/* ---- what others call --------------------------------------------------------------------- */
+
+static void commit_free(struct commit **pc)
+{
+    struct commit *c = *pc;
+
+    *pc = NULL;
+    sender_close(&c->sender);
+    finisher_free(&c->finisher);
+    pthread_cond_destroy(&c->wake);
+    pthread_mutex_destroy(&c->mtx);
+    free(c->apps);
+    free(c);
+}
+
+static void init_locks(struct commit *c)
+{
+    pthread_condattr_t attr;
+
+    pthread_mutex_init(&c->mtx, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->wake, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+int commit_start(const struct commit_settings *set, struct commit **ret, struct err *err)
+{
+    struct commit *c = calloc(1, sizeof(*c));
+    struct sender_settings s = {.kafka = set->kafka,
+                                .inflight_records = set->inflight_records,
+                                .sent = sent};
+    struct finisher_settings f = {.commit = *set, .wake = wake};
+    int r;
+
+    if (c == NULL)
+        return err_set(err, -ENOMEM, "start the commit stage: no memory");
+    c->set = *set;
+    list_init(&c->incoming);
+    init_locks(c);
+    s.arg = f.arg = c;
+    r = sender_open(&s, &c->sender, err);
+    if (r == 0 && finisher_new(&f, &c->finisher) < 0)
+        r = err_set(err, -ENOMEM, "start the commit stage: no memory");
+    if (r == 0)
+        r = thread_start(&c->thread, "commit", run, c, err);
+    if (r < 0) {
+        commit_free(&c);
+        return r;
+    }
+    *ret = c;
+    return 0;
+}
+
+void commit_submit(struct commit *c, struct list *attempts, size_t n)
+{
+    pthread_mutex_lock(&c->mtx);
+    list_splice(&c->incoming, attempts);
+    c->unsettled += n;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->mtx);
+}
+
+int commit_drain(struct commit *c, int64_t deadline_boot_ms)
+{
+    struct timespec nap = {.tv_nsec = 2000000};
+    struct commit_view v;
+
+    for (;;) {
+        commit_look(c, &v);
+        if (v.unsettled == 0)
+            return 0;
+        if (clock_boot_ms() >= deadline_boot_ms)
+            return -ETIMEDOUT;
+        (void)nanosleep(&nap, NULL);
+    }
+}
+
+void commit_stop(struct commit **pc)
+{
+    struct commit *c = *pc;
+
+    if (c == NULL)
+        return;
+    pthread_mutex_lock(&c->mtx);
+    c->stopping = true;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->mtx);
+    pthread_join(c->thread, NULL);
+    commit_free(pc);
+}
+
+void commit_look(struct commit *c, struct commit_view *ret)
+{
+    pthread_mutex_lock(&c->mtx);
+    ret->unsettled = c->unsettled;
+    pthread_mutex_unlock(&c->mtx);
+    ret->outstanding = sender_outstanding(c->sender);
+    ret->connected = sender_connected(c->sender);
+}

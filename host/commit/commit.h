@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * commit/commit.h - what ended attempts leave behind: records to Kafka, then the
+ * outcome to the store, then word to the scheduler.
+ *
+ * Lanes, by what an outcome needs:
+ *   store only      no records: finished in the store
+ *   at_least_once   records are sent at once by an idempotent producer; when
+ *                   all have been reported delivered, finished in the store.  A
+ *                   crash in between sends them again
+ *   exactly_once    (not in this version) a transaction with a ledger record;
+ *                   enum commit_lane is where it goes
+ * A record that Kafka refuses for good (too large, not allowed) makes the job
+ * DEAD with the reason; one that cannot be sent now is sent again until it is.
+ * Dead letters of jobs are records too.
+ *
+ * One thread; memory is bounded by the number of attempts.
+ */
+#ifndef ONTIME_COMMIT_COMMIT_H
+#define ONTIME_COMMIT_COMMIT_H
+
+#include "base/err.h"
+#include "job/settled.h"
+#include "kafka/client.h"
+#include "plug/attempt.h"
+#include "store/writer.h"
+
+#include <stdbool.h>
+
+struct commit;
+
+enum commit_lane { COMMIT_STORE_ONLY, COMMIT_AT_LEAST_ONCE, COMMIT_LANES };
+
+struct commit_settings {
+    const struct kafka_settings *kafka;
+    struct writer *writer;
+    size_t batch_jobs;       /* outcomes in one write to the store */
+    int64_t linger_ms;       /* how long an outcome may wait for others */
+    size_t inflight_records; /* sent and not yet reported */
+    /* Outcomes are in the store.  Writer's thread; must not block. */
+    void (*settled)(void *arg, struct settled_batch *batch);
+    /* Follow-up jobs that were stored with them; the receiver's.  Writer's thread. */
+    void (*stored)(void *arg, struct list *jobs, size_t count);
+    void *arg;
+};
+
+int commit_start(const struct commit_settings *set, struct commit **ret, struct err *err);
+/* Takes ended attempts with their decisions.  Any thread. */
+void commit_submit(struct commit *c, struct list *attempts, size_t n);
+/* Waits until everything handed in is in the store: 0, or -ETIMEDOUT. */
+int commit_drain(struct commit *c, int64_t deadline_boot_ms);
+/* Ends the thread and frees what is still here (it will be done again after the
+ * next start).  After the writer has been stopped. */
+void commit_stop(struct commit **pc);
+
+struct commit_view {
+    size_t unsettled;      /* attempts handed in and not yet in the store */
+    int64_t outstanding;   /* records sent and not yet reported */
+    bool connected;        /* to a broker */
+};
+void commit_look(struct commit *c, struct commit_view *ret);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * commit/work.c - one ended attempt in the commit stage; see work.h.
+ */
+#include "config.h"
+
+#include "commit/work.h"
+
+#include "base/clock.h"
+#include "job/headers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LETTER_HEADERS_MOST (256u << 10)
+
+static enum outcome_kind kind_of(enum attempt_fate fate)
+{
+    switch (fate) {
+    case ATTEMPT_SUCCEEDS:
+        return OUTCOME_DONE;
+    case ATTEMPT_AGAIN:
+        return OUTCOME_RETRY;
+    case ATTEMPT_SKIPS:
+        return OUTCOME_SKIPPED;
+    case ATTEMPT_DIES:
+        break;
+    }
+    return OUTCOME_DEAD;
+}
+
+static void free_follow_ups(struct work *w)
+{
+    for (size_t i = 0; i < w->outcome.follow_up_count; i++)
+        job_free(&w->follow_ups[i].job);
+    free(w->follow_ups);
+    w->follow_ups = NULL;
+}
+
+/* Follow-ups are jobs of their own: made here, stored with the outcome. */
+static int make_follow_ups(struct work *w, const struct attempt *a)
+{
+    size_t n = 0;
+
+    if (a->followups == NULL)
+        return 0;
+    w->follow_ups = calloc(a->followup_count, sizeof(*w->follow_ups));
+    if (w->follow_ups == NULL)
+        return -ENOMEM;
+    for (const struct attempt_followup *f = a->followups; f != NULL; f = f->next) {
+        struct job_text t = {f->key, f->payload, f->headers};
+        struct job *j = job_new(f->app, &t);
+
+        w->outcome.follow_up_count = n;
+        if (j == NULL)
+            return -ENOMEM;
+        j->due_ms = j->scheduled_ms = f->due_ms;
+        j->created_ms = a->ended_ms;
+        j->priority = (uint8_t)f->priority;
+        w->follow_ups[n++] = (struct put_item){.kind = PUT_JOB, .job = j};
+    }
+    w->outcome.follow_up_count = n;
+    w->outcome.follow_ups = w->follow_ups;
+    return 0;
+}
+
+static void add_header(struct buf *b, const char *name, const char *value, size_t len)
+{
+    (void)headers_add(b, (struct span){name, strlen(name)}, (struct span){value, len});
+}
+
+static void add_number(struct buf *b, const char *name, int64_t v)
+{
+    char text[24];
+    int n = snprintf(text, sizeof(text), "%lld", (long long)v);
+
+    add_header(b, name, text, (size_t)n);
+}
+
+/* The dead letter: the job's key and payload, its headers and why. */
+static bool make_letter(struct work *w)
+{
+    const struct job *j = w->attempt->job;
+    const struct topic_name *topic = w->attempt->decision.dead_letters;
+    struct buf *h = &w->letter_headers;
+
+    if (topic == NULL)
+        return false;
+    *h = BUF_INIT(LETTER_HEADERS_MOST);
+    (void)buf_add(h, j->headers.data, j->headers.len);
+    add_header(h, "ontime-app", j->app->text, strlen(j->app->text));
+    add_number(h, "ontime-job", j->id);
+    add_number(h, "ontime-attempts", (int64_t)j->attempt + 1);
+    add_header(h, "error-message", w->outcome.error.data, w->outcome.error.len);
+    add_number(h, "error-timestamp", w->outcome.finished_ms);
+    if (buf_ok(h) < 0)
+        buf_reset(h); /* better without its headers than not at all */
+    w->letter = (struct attempt_record){.topic = topic,
+                                        .key = j->key,
+                                        .value = j->payload,
+                                        .headers = {h->data, h->len},
+                                        .partition = -1};
+    if (j->key.len == 0)
+        w->letter.key.data = NULL;
+    return true;
+}
+
+static void set_records(struct work *w, const struct attempt_record *first)
+{
+    w->records = w->next = w->waiting = 0;
+    w->again = w->refused = w->refused_for_now = false;
+    for (const struct attempt_record *r = first; r != NULL; r = r->next)
+        w->sent[w->records++] = (struct sent){w, r, SENT_NOT};
+}
+
+static void set_outcome(struct work *w)
+{
+    const struct attempt *a = w->attempt;
+
+    w->outcome.job = a->job;
+    w->outcome.kind = kind_of(a->decision.fate);
+    w->outcome.retry_ms = a->decision.again_ms;
+    w->outcome.started_ms = a->started_ms > 0 ? a->started_ms : a->opened_ms;
+    w->outcome.finished_ms = a->ended_ms;
+    w->outcome.error = a->message;
+    list_init(&w->outcome.link);
+}
+
+struct work *work_new(struct attempt *a)
+{
+    uint32_t n = a->record_count > 0 ? a->record_count : 1; /* room for a dead letter */
+    struct work *w = calloc(1, sizeof(*w) + n * sizeof(w->sent[0]));
+
+    if (w == NULL)
+        return NULL;
+    list_init(&w->link);
+    w->attempt = a;
+    set_outcome(w);
+    if (w->outcome.kind == OUTCOME_DONE) {
+        if (make_follow_ups(w, a) < 0) {
+            free_follow_ups(w);
+            free(w);
+            return NULL;
+        }
+        set_records(w, a->records);
+    } else if (w->outcome.kind == OUTCOME_DEAD && make_letter(w)) {
+        set_records(w, &w->letter);
+    }
+    return w;
+}
+
+void work_free(struct work **pw)
+{
+    struct work *w = *pw;
+
+    *pw = NULL;
+    if (w == NULL)
+        return;
+    free_follow_ups(w);
+    buf_done(&w->letter_headers);
+    attempt_free(&w->attempt);
+    free(w);
+}
+
+void work_report(struct sent *s, int result, const char *text)
+{
+    struct work *w = s->work;
+
+    if (s->state == SENT_WAITING)
+        w->waiting--;
+    s->state = result == 0 ? SENT_OK : SENT_NOT;
+    if (result == 0)
+        return;
+    if (result == -EMSGSIZE || result == -EACCES || result == -EINVAL)
+        w->refused = true;
+    else if (result == -ENOENT)
+        w->refused_for_now = true;
+    else
+        w->again = true;
+    if (result != -EIO)
+        snprintf(w->fault, sizeof(w->fault), "record to %s: %s", s->record->topic->text,
+                 text);
+}
+
+bool work_sent(const struct work *w)
+{
+    return w->next == w->records && w->waiting == 0 && !w->again;
+}
+
+void work_rewind(struct work *w)
+{
+    uint32_t keep = 0;
+
+    for (uint32_t i = 0; i < w->records; i++)
+        if (w->sent[i].state != SENT_OK)
+            w->sent[keep++] = w->sent[i];
+    w->records = keep;
+    w->next = 0;
+    w->again = false;
+}
+
+bool work_condemn(struct work *w)
+{
+    bool was_letter = w->outcome.kind == OUTCOME_DEAD;
+    bool later = !w->refused && w->attempt->decision.again_ms >= 0;
+
+    w->outcome.error = (struct span){w->fault, strlen(w->fault)};
+    free_follow_ups(w);
+    w->outcome.follow_ups = NULL;
+    w->outcome.follow_up_count = 0;
+    set_records(w, NULL);
+    if (was_letter)
+        return false; /* the dead letter itself was refused: the history has it */
+    w->outcome.kind = later ? OUTCOME_RETRY : OUTCOME_DEAD;
+    if (later || !make_letter(w))
+        return false;
+    set_records(w, &w->letter);
+    return true;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dispatch/dispatch.h - runs attempts: queues per app, workers, limits,
+ * time-outs, retry decisions.
+ *
+ * Workers take small batches of one app's jobs, call the plugin, decide what
+ * becomes of each job and hand the ended attempts on.  A plugin that blocks
+ * gets more workers (up to max_workers) so that others go on; one that hangs
+ * past its time-out costs its worker, which is replaced, and its jobs, which
+ * are tried again.
+ */
+#ifndef ONTIME_DISPATCH_DISPATCH_H
+#define ONTIME_DISPATCH_DISPATCH_H
+
+#include "base/err.h"
+#include "job/job.h"
+#include "plug/attempt.h"
+#include "plug/registry.h"
+
+#include <stdbool.h>
+
+struct dispatch;
+
+struct dispatch_settings {
+    unsigned workers;     /* 0: one per CPU */
+    unsigned max_workers;
+    uint32_t attempts;    /* how many may exist at once, ended ones on their way included */
+    int64_t overdue_after_ms;
+    const char *store_id; /* for idempotency keys */
+    /* Ended attempts with their decisions; they are the receiver's. */
+    void (*ended)(void *arg, struct list *attempts, size_t n);
+    /* Jobs that will not be run here any more (their app is gone). */
+    void (*returned)(void *arg, struct list *jobs, size_t n);
+    /* Marks jobs RUNNING in the store before they are run; blocks. */
+    int (*mark_running)(void *arg, struct job **jobs, size_t n, struct err *err);
+    void (*room)(void *arg); /* there is room again; any thread, must not block */
+    void *arg;
+};
+
+int dispatch_start(const struct dispatch_settings *set, struct dispatch **ret,
+                   struct err *err);
+/* Takes no more jobs to run; waits until open attempts have ended, or ends them
+ * at the deadline.  Jobs still queued are freed: the store has them. */
+void dispatch_drain(struct dispatch *d, int64_t deadline_boot_ms);
+/* After dispatch_drain, and after all ended attempts were freed.  False when a
+ * worker hangs inside a plugin: it and what it uses is left as it is. */
+bool dispatch_stop(struct dispatch **pd);
+
+struct attempt_table *dispatch_attempts(struct dispatch *d);
+
+/* Serves these apps from now on (a reference is taken).  An app whose instance
+ * has changed waits until the former one is idle or abandoned. -ENOMEM: nothing
+ * has changed. */
+int dispatch_set_registry(struct dispatch *d, struct registry *r);
+
+/* The scheduler's side: see sched's struct window_taker. */
+size_t dispatch_room(struct dispatch *d, const struct app_name *app, unsigned lane,
+                     enum job_priority priority);
+void dispatch_give(struct dispatch *d, const struct app_name *app, unsigned lane,
+                   enum job_priority priority, struct list *jobs, size_t n);
+
+struct dispatch_view { /* of one app */
+    size_t queued;
+    unsigned open, inside;
+    bool waiting; /* for its former instance */
+};
+void dispatch_look(struct dispatch *d, const struct app_name *app,
+                   struct dispatch_view *ret);
+unsigned dispatch_workers(struct dispatch *d, unsigned *ret_hung);
+
+#endif
