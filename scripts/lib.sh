@@ -45,7 +45,7 @@ configure_in() {
     shift
     if stale_configure; then
         say "preparing configure (autoreconf)"
-        mkdir -p build-aux
+        mkdir -p build-aux m4
         quietly "$top/build/log/autoreconf.log" autoreconf -fi
     fi
     want=$(printf '%q ' "$@" "CC=${CC:-}" "CFLAGS=${CFLAGS:-}")
