@@ -1,2 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-# host/store: its library joins here.
+# The durable store: interface, writer thread, backends.
+noinst_LIBRARIES += host/store/libstore.a
+host_store_libstore_a_SOURCES = \
+	host/store/ops.h \
+	host/store/store.c \
+	host/store/store.h \
+	host/store/writer.c \
+	host/store/writer.h \
+	host/store/sqlite/apps.c \
+	host/store/sqlite/apps.h \
+	host/store/sqlite/change.c \
+	host/store/sqlite/change.h \
+	host/store/sqlite/finish.c \
+	host/store/sqlite/finish.h \
+	host/store/sqlite/look.c \
+	host/store/sqlite/look.h \
+	host/store/sqlite/names.c \
+	host/store/sqlite/names.h \
+	host/store/sqlite/prune.c \
+	host/store/sqlite/prune.h \
+	host/store/sqlite/put.c \
+	host/store/sqlite/put.h \
+	host/store/sqlite/row.c \
+	host/store/sqlite/row.h \
+	host/store/sqlite/schema.c \
+	host/store/sqlite/schema.h \
+	host/store/sqlite/session.c \
+	host/store/sqlite/session.h \
+	host/store/sqlite/sql.c \
+	host/store/sqlite/sql.h \
+	host/store/sqlite/sqlite.c \
+	host/store/sqlite/wish.c \
+	host/store/sqlite/wish.h

@@ -29,6 +29,13 @@
 struct store;
 struct store_session;
 
+/* What can be stored; more is -EMSGSIZE or -EINVAL.  Years up to 2248. */
+#define STORE_KEY_MAX 4096
+#define STORE_HEADERS_MAX (1 << 20)
+#define STORE_PAYLOAD_MAX (16 << 20)
+#define STORE_DUE_MAX ((INT64_C(1) << 43) - 2)
+#define STORE_ERROR_MAX 1024 /* error texts are cut to this */
+
 struct store_settings {
     const char *url;        /* "sqlite:PATH" */
     const char *instance_id;
@@ -64,7 +71,8 @@ enum put_result {
     PUT_WISHED,    /* the live job is loaded: a wish was left, the owner decides */
     PUT_DUPLICATE, /* idempotency: this request was accepted before */
     PUT_CANCELED,  /* PUT_CANCEL: gone */
-    PUT_ABSENT     /* PUT_CANCEL: there was none */
+    PUT_ABSENT,    /* PUT_CANCEL: there was none */
+    PUT_REFUSED    /* only in a finish: this follow-up cannot be stored at all */
 };
 
 struct put_item {
@@ -103,7 +111,7 @@ struct put_batch {
  */
 int store_put(struct store_session *x, struct put_batch *b, struct err *err);
 
-/* The stored next offset, or -1 when there is no row. */
+/* Sets from and next to the stored next offset, or to -1 when there is no row. */
 int store_position_get(struct store_session *x, struct store_position *p, struct err *err);
 
 /* ---- the owner's side ------------------------------------------------- */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/ops.h - what a backend of the store provides.
+ *
+ * For store.c and the backends only.  Each operation means what the function
+ * of that name in store.h says; store.c has checked the arguments that do not
+ * need the database, so a backend sees only items that can be stored.
+ */
+#ifndef ONTIME_STORE_OPS_H
+#define ONTIME_STORE_OPS_H
+
+#include "store/store.h"
+
+struct store_ops {
+    const char *name;   /* as store_backend() says */
+    const char *scheme; /* what urls begin with, colon included */
+    int (*open)(const struct store_settings *set, struct store **ret,
+                struct err *err);
+    void (*close)(struct store *s);
+    int (*session_open)(struct store *s, bool writing,
+                        struct store_session **ret, struct err *err);
+    void (*session_close)(struct store_session *x);
+    int (*put)(struct store_session *x, struct put_batch *b, struct err *err);
+    int (*position_get)(struct store_session *x, struct store_position *p,
+                        struct err *err);
+    int (*load_due)(struct store_session *x, const struct load_request *q,
+                    struct load_result *ret, struct err *err);
+    int (*finish)(struct store_session *x, struct finish_batch *b,
+                  struct err *err);
+    int (*mark_running)(struct store_session *x, struct job **jobs, size_t n,
+                        struct err *err);
+    int (*change)(struct store_session *x, struct change *c, struct err *err);
+    int (*wishes)(struct store_session *x, int64_t after, size_t cap,
+                  struct list *into, struct err *err);
+    int (*decide)(struct store_session *x, const struct wish *w,
+                  enum verdict v, int64_t now_ms, struct job **ret_job,
+                  struct err *err);
+    int (*verdict)(struct store_session *x, int64_t number, enum verdict *ret,
+                   struct err *err);
+    int (*get)(struct store_session *x, int64_t id, struct job **ret,
+               struct err *err);
+    int (*find)(struct store_session *x, const struct app_name *app,
+                struct span key, struct job **ret, struct err *err);
+    int (*list)(struct store_session *x, const struct list_filter *f,
+                struct list *into, struct err *err);
+    int (*executions)(struct store_session *x, int64_t id,
+                      const struct app_name *app, size_t cap, execution_fn *fn,
+                      void *arg, struct err *err);
+    int (*counts)(struct store_session *x, struct store_count *out, size_t cap,
+                  struct err *err);
+    int (*prune)(struct store_session *x, int64_t now_ms, size_t rows,
+                 struct err *err);
+};
+
+struct store { /* a backend's own begins with this */
+    const struct store_ops *ops;
+    char id[37]; /* UUID, frozen by open */
+};
+
+struct store_session { /* likewise */
+    struct store *store;
+    bool writing;
+};
+
+extern const struct store_ops store_sqlite;
+
+/* Whether a job can be stored at all: app, times, sizes.  -EINVAL, -EMSGSIZE. */
+int store_job_check(const struct job *j, struct err *err);
+/* Error text as it is kept: at most STORE_ERROR_MAX bytes, never cutting a
+ * UTF-8 character in two. */
+struct span store_error_cut(struct span text);
+
+#endif

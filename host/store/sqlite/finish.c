@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/sqlite/finish.c - ends of attempts; see finish.h.  The writing
+ * session's thread.
+ *
+ * One transaction ends a whole batch.  An outcome that cannot be stored must
+ * not hold up those behind it for ever: the batch is then done again without
+ * it, and it is answered as stale.
+ */
+#include "config.h"
+
+#include "store/sqlite/finish.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "store/sqlite/change.h"
+#include "store/sqlite/names.h"
+#include "store/sqlite/put.h"
+#include "store/sqlite/row.h"
+
+struct ending { /* one outcome in work */
+    struct outcome *o;
+    struct sq_row row;  /* the row it ends: id, pos, app; the new one of RETRY */
+    bool bad;           /* cannot be stored, left out */
+};
+
+struct finish { /* one call's work */
+    struct sq_session *x;
+    struct finish_batch *b;
+    struct ending *endings; /* sorted by pos */
+    struct sq_name *names;  /* keys to be forgotten */
+    size_t name_count;
+};
+
+int sq_finish_prepare(struct sq_session *x, struct err *err)
+{
+    sqlite3_stmt *st = sq_stmt(x, SQL_EXEC_LAST, err);
+    int r;
+
+    if (st == NULL)
+        return -EIO;
+    r = sq_row(x, st, err);
+    if (r > 0)
+        x->last_execution = sqlite3_column_int64(st, 0);
+    (void)sqlite3_reset(st);
+    return r < 0 ? r : 0;
+}
+
+/* ---- executions ------------------------------------------------------------- */
+
+static int add_execution(struct finish *f, const struct ending *e,
+                         struct err *err)
+{
+    struct sq_session *x = f->x;
+    sqlite3_stmt *st = sq_stmt(x, SQL_EXEC_ADD, err);
+    const struct outcome *o = e->o;
+    struct span error = store_error_cut(o->error);
+    int64_t seq = f->b->now_ms << JOB_POS_SHIFT;
+
+    if (st == NULL)
+        return -EIO;
+    if (seq <= x->last_execution)
+        seq = x->last_execution + 1;
+    x->last_execution = seq;
+    (void)sqlite3_bind_int64(st, 1, seq);
+    (void)sqlite3_bind_int64(st, 2, e->row.id);
+    (void)sqlite3_bind_int64(st, 3, e->row.scheduled);
+    (void)sqlite3_bind_int64(st, 4, o->started_ms);
+    (void)sqlite3_bind_int64(st, 5, o->finished_ms);
+    (void)sqlite3_bind_int64(st, 6, e->row.version);
+    (void)sqlite3_bind_int64(st, 7, (int64_t)e->row.attempt + 1);
+    (void)sqlite3_bind_int(st, 8, (int)o->kind);
+    (void)sqlite3_bind_int(st, 9, e->row.app);
+    sq_bind_span(st, 10, o->job->key);
+    sq_bind_span(st, 11, error.len > 0 ? error : (struct span){NULL, 0});
+    return sq_run(x, st, err);
+}
+
+/* ---- one outcome ------------------------------------------------------------ */
+
+static void note_key(struct finish *f, const struct job *j)
+{
+    struct sq_name *name = &f->names[f->name_count];
+
+    if (j->key.len == 0)
+        return;
+    sq_name_hash(f->x, j->app, j->key, name);
+    name->item = (uint32_t)f->name_count++;
+}
+
+static int end_row(struct finish *f, struct ending *e, struct err *err)
+{
+    struct sq_delta *d;
+    sqlite3_stmt *st = sq_stmt(f->x, SQL_JOB_END, err);
+    int r;
+
+    if (st == NULL)
+        return -EIO;
+    (void)sqlite3_bind_int64(st, 1, e->row.id);
+    (void)sqlite3_bind_int64(st, 2, e->row.version);
+    (void)sqlite3_bind_int64(st, 3, e->row.pos);
+    r = sq_run(f->x, st, err);
+    if (r < 0)
+        return r;
+    if (sqlite3_changes(f->x->db) == 0)
+        return 0;
+    r = sq_order_delete(f->x, e->row.pos, err);
+    if (r < 0)
+        return r;
+    note_key(f, e->o->job);
+    d = sq_app_delta(f->x, e->row.app);
+    d->pending--;
+    if (e->o->kind == OUTCOME_DONE)
+        d->succeeded++;
+    else if (e->o->kind == OUTCOME_DEAD)
+        d->dead++;
+    else
+        d->canceled++;
+    return 1;
+}
+
+static int retry_row(struct finish *f, struct ending *e, struct err *err)
+{
+    int64_t due = e->o->retry_ms;
+    int64_t fire = due > f->b->now_ms ? due : f->b->now_ms;
+    job_pos old = e->row.pos, pos;
+    sqlite3_stmt *st;
+    int r;
+
+    r = sq_order_add(f->x, fire, f->x->next_seq++, e->row.id, e->row.app, &pos,
+                     err);
+    if (r < 0)
+        return r;
+    st = sq_stmt(f->x, SQL_JOB_RETRY, err);
+    if (st == NULL)
+        return -EIO;
+    (void)sqlite3_bind_int64(st, 1, e->row.id);
+    (void)sqlite3_bind_int64(st, 2, e->row.version);
+    (void)sqlite3_bind_int64(st, 3, old);
+    (void)sqlite3_bind_int64(st, 4, pos);
+    if (due == job_pos_ms(pos))
+        (void)sqlite3_bind_null(st, 5);
+    else
+        (void)sqlite3_bind_int64(st, 5, due);
+    (void)sqlite3_bind_int64(st, 6, e->row.scheduled);
+    (void)sqlite3_bind_int64(st, 7, (int64_t)e->row.attempt + 1);
+    r = sq_run(f->x, st, err);
+    if (r < 0)
+        return r;
+    if (sqlite3_changes(f->x->db) == 0) { /* stale: take it back */
+        r = sq_order_delete(f->x, pos, err);
+        return r < 0 ? r : 0;
+    }
+    r = sq_order_delete(f->x, old, err);
+    if (r < 0)
+        return r;
+    e->row.pos = pos;
+    e->row.due = due;
+    sq_app_delta(f->x, e->row.app)->retried++;
+    return 1;
+}
+
+static int end_once(struct finish *f, struct ending *e, struct err *err)
+{
+    return e->o->kind == OUTCOME_RETRY ? retry_row(f, e, err)
+                                       : end_row(f, e, err);
+}
+
+/* The row is not where the caller's job says: it may know no more than id and
+ * version (a replay).  1 and e->row filled when there is such a row. */
+static int look_up(struct finish *f, struct ending *e, struct err *err)
+{
+    uint32_t version = e->o->job->version;
+    int r = sq_row_get(f->x, e->o->job->id, NULL, &e->row, err);
+
+    return r > 0 && e->row.version != version ? 0 : r;
+}
+
+static int end_one(struct finish *f, struct ending *e, struct err *err)
+{
+    const struct job *j = e->o->job;
+    int32_t app = sq_app_number(f->x, j->app, true, err);
+    int r;
+
+    if (app < 0)
+        return app;
+    e->row = (struct sq_row){.id = j->id, .pos = j->pos, .app = app,
+                             .scheduled = j->scheduled_ms,
+                             .version = j->version, .attempt = j->attempt};
+    e->o->stale = false;
+    r = end_once(f, e, err);
+    if (r == 0) {
+        r = look_up(f, e, err);
+        if (r > 0)
+            r = end_once(f, e, err);
+    }
+    if (r == 0)
+        e->o->stale = true;
+    return r <= 0 ? r : add_execution(f, e, err);
+}
+
+/* ---- what comes of it -------------------------------------------------------- */
+
+/* A follow-up that cannot be stored is refused and told; its parent has ended
+ * and must not fire again for its sake. */
+static bool may_store(struct put_item *it)
+{
+    struct err err;
+
+    if (it->kind == PUT_CANCEL ? it->app != NULL && it->key.len > 0
+                               : store_job_check(it->job, &err) == 0)
+        return true;
+    if (it->result != PUT_REFUSED && it->kind == PUT_JOB)
+        log_error("store", LOG_EVENT("follow_up_refused"), LOG_ERR(&err));
+    it->result = PUT_REFUSED;
+    return false;
+}
+
+static int put_follow_ups(struct finish *f, struct err *err)
+{
+    struct put_item **items;
+    size_t n = 0;
+    int r;
+
+    for (size_t i = 0; i < f->b->count; i++)
+        n += f->b->outcomes[i]->follow_up_count;
+    if (n == 0)
+        return 0;
+    items = calloc(n, sizeof(struct put_item *));
+    if (items == NULL)
+        return err_again(err, -ENOMEM, "no memory for %zu follow-ups", n);
+    n = 0;
+    for (size_t i = 0; i < f->b->count; i++) { /* as they were handed in */
+        struct outcome *o = f->b->outcomes[i];
+
+        for (size_t k = 0; !o->stale && k < o->follow_up_count; k++) {
+            if (may_store(&o->follow_ups[k]))
+                items[n++] = &o->follow_ups[k];
+        }
+    }
+    r = sq_put_items(f->x, items, n, f->b->now_ms, err);
+    free(items);
+    return r;
+}
+
+/* ---- the batch ---------------------------------------------------------------- */
+
+static int by_pos(const void *pa, const void *pb)
+{
+    const struct ending *a = pa, *b = pb;
+
+    return a->o->job->pos < b->o->job->pos ? -1
+                                           : a->o->job->pos > b->o->job->pos;
+}
+
+static int end_all(struct finish *f, struct ending **ret_culprit,
+                   struct err *err)
+{
+    int r = 0;
+
+    f->name_count = 0;
+    for (size_t i = 0; i < f->b->count && r == 0; i++) {
+        struct ending *e = &f->endings[i];
+
+        *ret_culprit = e;
+        if (e->bad)
+            e->o->stale = true;
+        else
+            r = end_one(f, e, err);
+    }
+    if (r < 0)
+        return r;
+    *ret_culprit = NULL;
+    sq_names_sort(f->names, f->name_count);
+    r = sq_names_remove(f->x, NAMES_KEYS, f->names, f->name_count, err);
+    return r < 0 ? r : put_follow_ups(f, err);
+}
+
+static int try_all(struct finish *f, struct ending **ret_culprit,
+                   struct err *err)
+{
+    const struct sq_ledger ledger = {f->b->ledger_pos, f->b->ledger_seq};
+    int r;
+
+    *ret_culprit = NULL;
+    r = sq_begin(f->x, f->b->sync, err);
+    if (r < 0)
+        return r;
+    r = end_all(f, ret_culprit, err);
+    if (r == 0) {
+        *ret_culprit = NULL;
+        return sq_commit(f->x, &ledger, err);
+    }
+    sq_rollback(f->x);
+    return r;
+}
+
+/* Tells the retried jobs where they stand now. */
+static void tell(struct finish *f)
+{
+    for (size_t i = 0; i < f->b->count; i++) {
+        struct ending *e = &f->endings[i];
+        struct job *j = e->o->job;
+
+        if (e->o->stale || e->o->kind != OUTCOME_RETRY)
+            continue;
+        j->pos = e->row.pos;
+        j->due_ms = e->row.due;
+        j->attempt = e->row.attempt + 1;
+    }
+}
+
+int sq_finish(struct store_session *sx, struct finish_batch *b,
+              struct err *err)
+{
+    struct finish f = {.x = sq_session(sx), .b = b};
+    struct ending *culprit;
+    struct err why = {0};
+    int r;
+
+    f.endings = calloc(b->count + 1, sizeof(*f.endings));
+    f.names = calloc(b->count + 1, sizeof(*f.names));
+    if (f.endings == NULL || f.names == NULL) {
+        r = err_again(err, -ENOMEM, "no memory for %zu outcomes", b->count);
+        goto out;
+    }
+    for (size_t i = 0; i < b->count; i++)
+        f.endings[i].o = b->outcomes[i];
+    qsort(f.endings, b->count, sizeof(*f.endings), by_pos);
+    while ((r = try_all(&f, &culprit, &why)) < 0) {
+        if (why.retry || culprit == NULL || r == -ESTALE || r == -EUCLEAN)
+            break;
+        culprit->bad = true;
+        log_error("store", LOG_EVENT("outcome_refused"),
+                  LOG_INT("job", culprit->o->job->id), LOG_ERR(&why));
+    }
+    if (r == 0)
+        tell(&f);
+    else if (err != NULL)
+        *err = why;
+out:
+    free(f.endings);
+    free(f.names);
+    return r;
+}
+
+/* ---- RUNNING ------------------------------------------------------------------ */
+
+int sq_mark_running(struct store_session *sx, struct job **jobs, size_t n,
+                    struct err *err)
+{
+    struct sq_session *x = sq_session(sx);
+    sqlite3_stmt *st;
+    int r;
+
+    r = sq_begin(x, true, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n && r == 0; i++) {
+        st = sq_stmt(x, SQL_JOB_RUNNING, err);
+        if (st == NULL) {
+            r = -EIO;
+            break;
+        }
+        (void)sqlite3_bind_int64(st, 1, jobs[i]->id);
+        (void)sqlite3_bind_int64(st, 2, jobs[i]->version);
+        r = sq_run(x, st, err);
+    }
+    if (r == 0)
+        return sq_commit(x, NULL, err);
+    sq_rollback(x);
+    return r;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/sqlite/look.h - looking, in any session: jobs one by one and in
+ * order, executions; and loading what is due, in the writing one.
+ */
+#ifndef ONTIME_STORE_SQLITE_LOOK_H
+#define ONTIME_STORE_SQLITE_LOOK_H
+
+#include "store/sqlite/session.h"
+
+/* The id that the key's entry names (the row may be another's or gone), or 0. */
+int sq_find_id(struct sq_session *x, const struct app_name *app,
+               struct span key, int64_t *ret, struct err *err);
+
+int sq_get(struct store_session *x, int64_t id, struct job **ret,
+           struct err *err);
+int sq_find(struct store_session *x, const struct app_name *app,
+            struct span key, struct job **ret, struct err *err);
+int sq_list(struct store_session *x, const struct list_filter *f,
+            struct list *into, struct err *err);
+int sq_load_due(struct store_session *x, const struct load_request *q,
+                struct load_result *ret, struct err *err);
+int sq_executions(struct store_session *x, int64_t id,
+                  const struct app_name *app, size_t cap, execution_fn *fn,
+                  void *arg, struct err *err);
+
+#endif

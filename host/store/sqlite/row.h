@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/sqlite/row.h - a job as a row: its numbers, and the few ways in which
+ * the row is written.  The session's thread; inside its transaction.
+ */
+#ifndef ONTIME_STORE_SQLITE_ROW_H
+#define ONTIME_STORE_SQLITE_ROW_H
+
+#include "store/sqlite/session.h"
+
+/* What the changes of a row need of it. */
+struct sq_row {
+    int64_t id, pos, due, scheduled, created;
+    int32_t app;
+    uint32_t version, attempt;
+    uint8_t state;
+};
+
+/*
+ * Numbers.  A row lies by its id, the order of firing is in pos:
+ *   pos = fire time << 20 | sequence, exact to the millisecond;
+ *   id  = fire time rounded down to `width` << 20, plus sequence % width << 20.
+ * width grows with the distance of the due time, so that a batch of jobs with
+ * far, random times fills few pages, and jobs due soon still lie in order.
+ * Both are given once: the sequence is kept with the slot, so an id comes
+ * again only after as many jobs as fit in its width, and never while it lives.
+ */
+int64_t sq_make_id(int64_t fire_ms, int64_t now_ms, uint64_t seq);
+
+/* Gives the next free position at or after fire_ms, and enters it. */
+int sq_order_add(struct sq_session *x, int64_t fire_ms, uint64_t seq,
+                 int64_t id, int32_t app, job_pos *ret, struct err *err);
+int sq_order_delete(struct sq_session *x, job_pos pos, struct err *err);
+
+/* The row as a job; the caller's.  st stands on a row of JOB_COLUMNS. */
+int sq_job_read(struct sq_session *x, sqlite3_stmt *st, struct job **ret,
+                struct err *err);
+/* 1 and *ret, or 0 when there is no such live job. */
+int sq_job_get(struct sq_session *x, int64_t id, struct job **ret,
+               struct err *err);
+/* The same, without the texts; key (may be NULL) is compared: 0 if different. */
+int sq_row_get(struct sq_session *x, int64_t id, const struct span *key,
+               struct sq_row *ret, struct err *err);
+
+/* Writes a new row with j's id and pos as given; 0 when the id is taken. */
+int sq_row_write(struct sq_session *x, const struct job *j, int32_t app,
+                 struct err *err);
+/* A new job by itself: gives id and pos, writes row, order and count.  Its
+ * name is the caller's to enter.  Sets id, pos and version of j. */
+int sq_row_add(struct sq_session *x, struct job *j, int64_t now_ms,
+               struct err *err);
+/* As sq_row_write for a job in job_order whose id is taken: gives another. */
+int sq_row_renumber(struct sq_session *x, struct job *j, int32_t app,
+                    int64_t now_ms, struct err *err);
+/* Removes row and order. */
+int sq_row_delete(struct sq_session *x, const struct sq_row *row,
+                  struct err *err);
+/* Gives the row new content and the next version, and updates *row. */
+int sq_row_replace(struct sq_session *x, struct sq_row *row,
+                   const struct job *content, int64_t now_ms, struct err *err);
+/* Moves it in time, next version, and updates *row. */
+int sq_row_move(struct sq_session *x, struct sq_row *row, int64_t due_ms,
+                int64_t scheduled_ms, int64_t now_ms, struct err *err);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/sqlite/sql.c - the table of statements; see sql.h.  No state of its
+ * own; each session is its thread's.
+ */
+#include "config.h"
+
+#include "store/sqlite/sql.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "store/sqlite/session.h"
+
+#define JOB_COLUMNS                                                            \
+    "j.id,j.pos,j.due,j.scheduled,j.created,j.app,j.version,j.attempt,"        \
+    "j.state,j.priority,j.key,j.payload,j.headers"
+#define EXEC_COLUMNS                                                           \
+    "job_id,scheduled,started,finished,version,attempt,outcome,app,key,error"
+
+static const char *const text[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_BEGIN_READ] = "BEGIN",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_SLOT_GUARD] =
+        "UPDATE slots SET wseq=wseq+1,next_seq=?3,"
+        "ledger_pos=iif(?4<0,ledger_pos,?4),ledger_seq=iif(?5<0,ledger_seq,?5) "
+        "WHERE slot=0 AND epoch=?1 AND wseq=?2",
+    [SQL_SLOT_GET] = "SELECT epoch,wseq,next_seq FROM slots WHERE slot=0",
+
+    [SQL_APP_ADD] = "INSERT INTO apps(name) VALUES(?1)",
+    [SQL_APP_ALL] = "SELECT id,name,pending,succeeded,dead,canceled,retried "
+                    "FROM apps WHERE id>?1 ORDER BY id",
+    [SQL_APP_COUNT] =
+        "UPDATE apps SET pending=pending+?2,succeeded=succeeded+?3,"
+        "dead=dead+?4,canceled=canceled+?5,retried=retried+?6 WHERE id=?1",
+
+    [SQL_JOB_ADD] =
+        "INSERT OR IGNORE INTO jobs(id,pos,due,scheduled,created,app,version,"
+        "attempt,state,priority,key,payload,headers) "
+        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+    [SQL_JOB_GET] = "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id=?1",
+    [SQL_JOB_END] = "DELETE FROM jobs WHERE id=?1 AND version=?2 AND pos=?3",
+    [SQL_JOB_DELETE] = "DELETE FROM jobs WHERE id=?1",
+    [SQL_JOB_REPLACE] =
+        "UPDATE jobs SET pos=?2,due=?3,scheduled=?4,version=?5,attempt=0,"
+        "state=0,priority=?6,payload=?7,headers=?8 WHERE id=?1",
+    [SQL_JOB_MOVE] = "UPDATE jobs SET pos=?2,due=?3,scheduled=?4,version=?5,"
+                     "state=?6 WHERE id=?1",
+    [SQL_JOB_RETRY] =
+        "UPDATE jobs SET pos=?4,due=?5,scheduled=?6,attempt=?7,state=1 "
+        "WHERE id=?1 AND version=?2 AND pos=?3",
+    [SQL_JOB_RUNNING] = "UPDATE jobs SET state=2 WHERE id=?1 AND version=?2",
+
+    [SQL_ORDER_ADD] =
+        "INSERT OR IGNORE INTO job_order(pos,id,app) VALUES(?1,?2,?3)",
+    [SQL_ORDER_DELETE] = "DELETE FROM job_order WHERE pos=?1",
+    [SQL_ORDER_SET_ID] = "UPDATE job_order SET id=?2 WHERE pos=?1",
+    [SQL_ORDER_SCAN] = "SELECT pos,id,app FROM job_order "
+                       "WHERE pos>?1 AND pos<?2 ORDER BY pos",
+    [SQL_ORDER_LOAD] =
+        "SELECT " JOB_COLUMNS " FROM job_order o CROSS JOIN jobs j "
+        "ON j.id=o.id WHERE o.pos>?1 AND o.pos<?2 ORDER BY o.pos",
+
+    [SQL_KEY_GET] = "SELECT id FROM job_keys WHERE hash=?1 AND rest=?2",
+    [SQL_KEY_SET] = "INSERT OR REPLACE INTO job_keys(hash,rest,id) "
+                    "VALUES(?1,?2,?3)",
+    [SQL_KEY_DELETE] = "DELETE FROM job_keys WHERE hash=?1 AND rest=?2",
+    [SQL_IDEM_GET] = "SELECT at FROM idempotency WHERE hash=?1 AND rest=?2",
+    [SQL_IDEM_SET] = "INSERT OR REPLACE INTO idempotency(hash,rest,at) "
+                     "VALUES(?1,?2,?3)",
+    [SQL_IDEM_PRUNE] = "DELETE FROM idempotency WHERE at<=?1",
+
+    [SQL_POSITION_GET] = "SELECT next FROM source_positions WHERE cluster=?1 "
+                         "AND source=?2 AND topic=?3 AND partition=?4",
+    [SQL_POSITION_ADD] =
+        "INSERT OR IGNORE INTO source_positions(cluster,source,topic,partition,"
+        "next) VALUES(?1,?2,?3,?4,?5)",
+    [SQL_POSITION_MOVE] =
+        "UPDATE source_positions SET next=?5 WHERE cluster=?1 AND source=?2 "
+        "AND topic=?3 AND partition=?4 AND next=?6",
+
+    [SQL_EXEC_ADD] =
+        "INSERT INTO execution_rows(seq,job_id,scheduled,started,finished,"
+        "version,attempt,outcome,app,key,error) "
+        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [SQL_EXEC_LAST] = "SELECT max(seq) FROM execution_rows",
+    [SQL_EXEC_OF_JOB] = "SELECT " EXEC_COLUMNS " FROM execution_rows "
+                        "WHERE job_id=?1 ORDER BY seq LIMIT ?2",
+    [SQL_EXEC_NEWEST] = "SELECT " EXEC_COLUMNS " FROM execution_rows "
+                        "WHERE (?1=0 OR app=?1) ORDER BY seq DESC LIMIT ?2",
+    [SQL_EXEC_PRUNE] =
+        "DELETE FROM execution_rows WHERE seq IN (SELECT seq FROM "
+        "execution_rows WHERE seq<?1 ORDER BY seq LIMIT ?2)",
+
+    [SQL_WISH_ADD] =
+        "INSERT INTO wishes(job_id,kind,made,due,scheduled,app,priority,key,"
+        "payload,headers) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [SQL_WISH_OPEN] = "SELECT count(*) FROM wishes WHERE verdict=0",
+    [SQL_WISH_WAITS] =
+        "SELECT 1 FROM wishes WHERE verdict=0 AND job_id=?1 AND kind<>0",
+    [SQL_WISH_LIST] =
+        "SELECT number,job_id,kind,due,scheduled,app,priority,key,payload,"
+        "headers,made FROM wishes WHERE verdict=0 AND number>?1 "
+        "ORDER BY number LIMIT ?2",
+    [SQL_WISH_DECIDE] = "UPDATE wishes SET verdict=?2,decided=?3,key=NULL,"
+                        "payload=NULL,headers=NULL "
+                        "WHERE number=?1 AND verdict=0",
+    [SQL_WISH_VERDICT] = "SELECT verdict FROM wishes WHERE number=?1",
+    [SQL_WISH_PRUNE] =
+        "DELETE FROM wishes WHERE number IN (SELECT number FROM wishes "
+        "WHERE verdict<>0 AND decided<?1 LIMIT ?2)",
+};
+
+sqlite3_stmt *sq_stmt(struct sq_session *x, enum sql q, struct err *err)
+{
+    if (x->stmts[q] == NULL &&
+        sqlite3_prepare_v3(x->db, text[q], -1, SQLITE_PREPARE_PERSISTENT,
+                           &x->stmts[q], NULL) != SQLITE_OK)
+        (void)sq_fail(x->db, err, "prepare a statement");
+    return x->stmts[q];
+}
+
+/* What each failure means to others and what to do about it.  By primary
+ * result code; those not listed are final and -EIO. */
+static const struct {
+    int rc;
+    int code;
+    bool retry;
+    const char *advice;
+} failures[] = {
+    {SQLITE_FULL, -ENOSPC, true, "the disk is full, make room"},
+    {SQLITE_IOERR, -EIO, true, "check the disk"},
+    {SQLITE_BUSY, -EBUSY, true, "another program holds the database"},
+    {SQLITE_LOCKED, -EBUSY, true, "another program holds the database"},
+    {SQLITE_PROTOCOL, -EBUSY, true, "another program holds the database"},
+    {SQLITE_CANTOPEN, -ENOENT, true, "check that its folder exists and is ours"},
+    {SQLITE_READONLY, -EROFS, true, "check permissions and the file system"},
+    {SQLITE_PERM, -EACCES, true, "check permissions"},
+    {SQLITE_NOMEM, -ENOMEM, true, "out of memory"},
+    {SQLITE_CORRUPT, -EUCLEAN, false, "restore it from a backup"},
+    {SQLITE_NOTADB, -EUCLEAN, false, "it is not a store of ours"},
+    {SQLITE_TOOBIG, -EMSGSIZE, false, "too big to be stored"},
+    {SQLITE_CONSTRAINT, -EINVAL, false, "refused by the schema"},
+};
+
+int sq_fail(sqlite3 *db, struct err *err, const char *what)
+{
+    int rc = sqlite3_extended_errcode(db);
+    const char *why = sqlite3_errmsg(db);
+
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        if (failures[i].rc != (rc & 0xff))
+            continue;
+        if (failures[i].retry)
+            return err_again(err, failures[i].code, "%s: %s (%s)", what, why,
+                             failures[i].advice);
+        return err_set(err, failures[i].code, "%s: %s (%s)", what, why,
+                       failures[i].advice);
+    }
+    return err_set(err, -EIO, "%s: %s (sqlite %d)", what, why, rc);
+}
+
+int sq_run(struct sq_session *x, sqlite3_stmt *st, struct err *err)
+{
+    int rc = sqlite3_step(st);
+
+    if (rc == SQLITE_ROW) /* a pragma's answer; nobody asked */
+        rc = SQLITE_DONE;
+    if (rc != SQLITE_DONE) {
+        int r = sq_fail(x->db, err, "write to the store");
+
+        (void)sqlite3_reset(st);
+        return r;
+    }
+    (void)sqlite3_reset(st);
+    return 0;
+}
+
+int sq_row(struct sq_session *x, sqlite3_stmt *st, struct err *err)
+{
+    int rc = sqlite3_step(st);
+    int r = 0;
+
+    if (rc == SQLITE_ROW)
+        return 1;
+    if (rc != SQLITE_DONE)
+        r = sq_fail(x->db, err, "read from the store");
+    (void)sqlite3_reset(st);
+    return r;
+}
+
+int sq_exec(sqlite3 *db, const char *sql, struct err *err)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return sq_fail(db, err, "set up the store");
+    return 0;
+}
+
+void sq_bind_span(sqlite3_stmt *st, int at, struct span s)
+{
+    if (s.data == NULL)
+        (void)sqlite3_bind_null(st, at);
+    else
+        (void)sqlite3_bind_blob64(st, at, s.data, s.len, SQLITE_STATIC);
+}
+
+struct span sq_column_span(sqlite3_stmt *st, int at)
+{
+    struct span s = {NULL, 0};
+
+    if (sqlite3_column_type(st, at) == SQLITE_NULL)
+        return s;
+    s.data = sqlite3_column_blob(st, at);
+    s.len = (size_t)sqlite3_column_bytes(st, at);
+    if (s.data == NULL)
+        s.data = ""; /* what sqlite says of an empty one */
+    return s;
+}
