@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tests/bench/store_bench.c - what the store costs by itself: how fast jobs go
+ * in and how fast what is due goes out, in rows a second and in CPU time a row
+ * (which other programs on the machine do not disturb much).
+ *
+ *     store_bench [-d DIR] [-n ROWS] [-q ROWS] [-b BATCH] [-f BATCH]
+ *
+ * -n rows with random due times over a day are put in (0: skip), then, in a
+ * new store, -q rows due in one second are put in and drained (0: skip).
+ * One thread.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/store.h"
+
+#define PAYLOAD 150
+#define DAY_MS INT64_C(86400000)
+#define REPORT 100000 /* rows between lines */
+
+struct bench {
+    char dir[256];
+    size_t rows, drain_rows, batch, finish_batch;
+    struct store *store;
+    struct store_session *x;
+    uint64_t random;
+    uint64_t serial;
+};
+
+struct span_of_time { /* since its start */
+    int64_t wall_ns;
+    double cpu;
+};
+
+static void must(int r, const struct err *err, const char *what)
+{
+    if (r >= 0)
+        return;
+    (void)fprintf(stderr, "store_bench: %s: %s\n", what, err->text);
+    _exit(1);
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage u;
+
+    (void)getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static void start(struct span_of_time *t)
+{
+    t->wall_ns = clock_mono_ns();
+    t->cpu = cpu_seconds();
+}
+
+/* Adds what has passed since `t` to *sum. */
+static void stop(const struct span_of_time *t, struct span_of_time *sum)
+{
+    sum->wall_ns += clock_mono_ns() - t->wall_ns;
+    sum->cpu += cpu_seconds() - t->cpu;
+}
+
+static void report(const char *what, size_t rows, const struct span_of_time *t)
+{
+    double wall = (double)t->wall_ns / 1e9;
+
+    (void)printf("%-22s %9zu rows  %8.0f rows/s  %6.2f us CPU/row\n", what,
+                 rows, (double)rows / wall, t->cpu * 1e6 / (double)rows);
+    (void)fflush(stdout);
+}
+
+static uint64_t next_random(struct bench *b)
+{
+    uint64_t z = (b->random += UINT64_C(0x9e3779b97f4a7c15));
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static void open_store(struct bench *b, const char *name)
+{
+    const struct store_settings set = {
+        .url = b->dir,
+        .instance_id = "bench",
+        .cluster = "bench",
+        .cache_kb = 16384,
+        .idempotency_ms = DAY_MS,
+        .history_ms = DAY_MS,
+    };
+    struct store_settings s = set;
+    struct err err;
+    char url[300];
+
+    (void)snprintf(url, sizeof(url), "sqlite:%s/%s", b->dir, name);
+    s.url = url;
+    must(store_open(&s, &b->store, &err), &err, "open");
+    must(store_session_open(b->store, true, &b->x, &err), &err, "session");
+}
+
+static void close_store(struct bench *b)
+{
+    store_session_close(&b->x);
+    store_close(&b->store);
+}
+
+/* A batch of new jobs due in [from, from + range). */
+static void fill(struct bench *b, struct put_item *items, char *keys, size_t n,
+                 int64_t from, int64_t range)
+{
+    static const char payload[PAYLOAD] = {'{'};
+    const struct app_name *app = app_name_s("bench");
+
+    for (size_t i = 0; i < n; i++) {
+        char *key = keys + i * 80;
+        uint64_t a = next_random(b), c = next_random(b);
+        struct job_text text = {.key = {key, 36},
+                                .payload = {payload, sizeof(payload)}};
+
+        (void)snprintf(key, 40, "%016" PRIx64 "-%019" PRIu64, a, b->serial);
+        (void)snprintf(key + 40, 40, "%016" PRIx64 "-%019" PRIu64, c,
+                       b->serial++);
+        items[i] = (struct put_item){.kind = PUT_JOB,
+                                     .job = job_new(app, &text),
+                                     .idempotency = {key + 40, 36}};
+        items[i].job->due_ms =
+            from + (int64_t)(next_random(b) % (uint64_t)range);
+    }
+}
+
+/* Puts rows in, and adds the time that the store took to *sum. */
+static void put_rows(struct bench *b, size_t rows, int64_t from, int64_t range,
+                     struct span_of_time *sum)
+{
+    struct put_item *items = calloc(b->batch, sizeof(*items));
+    char *keys = malloc(b->batch * 80);
+    struct span_of_time t;
+    struct err err;
+
+    for (size_t done = 0; done < rows; done += b->batch) {
+        size_t n = rows - done < b->batch ? rows - done : b->batch;
+        struct put_batch put = {.items = items, .count = n,
+                                .now_ms = clock_wall_ms()};
+
+        fill(b, items, keys, n, from, range);
+        start(&t);
+        must(store_put(b->x, &put, &err), &err, "put");
+        stop(&t, sum);
+        for (size_t i = 0; i < n; i++) {
+            if (items[i].result != PUT_STORED)
+                must(-EINVAL, &(struct err){.text = "not stored"}, "put");
+            job_free(&items[i].job);
+        }
+    }
+    free(items);
+    free(keys);
+}
+
+static void ingest(struct bench *b)
+{
+    struct span_of_time all = {0}, part, first = {0};
+    int64_t now = clock_wall_ms();
+
+    open_store(b, "ingest.db");
+    for (size_t done = 0; done < b->rows; done += REPORT) {
+        size_t n = b->rows - done < REPORT ? b->rows - done : REPORT;
+
+        part = (struct span_of_time){0};
+        put_rows(b, n, now, DAY_MS, &part);
+        all.wall_ns += part.wall_ns;
+        all.cpu += part.cpu;
+        if (done == 0)
+            first = part;
+        report("ingest", n, &part);
+    }
+    report("ingest, all", b->rows, &all);
+    (void)printf("last part / first      %.2f\n",
+                 (double)first.wall_ns / (double)part.wall_ns);
+    close_store(b);
+}
+
+/* Ends up to finish_batch jobs of the list; returns how many. */
+static size_t finish_some(struct bench *b, struct list *jobs,
+                          struct outcome *outcomes, struct outcome **pointers,
+                          struct span_of_time *sum)
+{
+    struct span_of_time t;
+    int64_t now = clock_wall_ms();
+    struct finish_batch f = {.outcomes = pointers, .now_ms = now,
+                             .ledger_pos = -1, .ledger_seq = -1};
+    struct err err;
+
+    while (f.count < b->finish_batch && !list_empty(jobs)) {
+        struct outcome *o = &outcomes[f.count];
+
+        *o = (struct outcome){
+            .job = list_of(list_pop(jobs), struct job, link),
+            .kind = OUTCOME_DONE, .started_ms = now, .finished_ms = now};
+        pointers[f.count++] = o;
+    }
+    start(&t);
+    must(store_finish(b->x, &f, &err), &err, "finish");
+    stop(&t, sum);
+    for (size_t i = 0; i < f.count; i++) {
+        if (outcomes[i].stale)
+            must(-EINVAL, &(struct err){.text = "stale"}, "finish");
+        job_free(&outcomes[i].job);
+    }
+    return f.count;
+}
+
+static void drain(struct bench *b)
+{
+    struct span_of_time in = {0}, load = {0}, finish = {0}, t;
+    struct outcome *outcomes = calloc(b->finish_batch, sizeof(*outcomes));
+    struct outcome **pointers =
+        calloc(b->finish_batch, sizeof(struct outcome *));
+    struct load_request q = {.until = JOB_POS_MAX, .cap = 10000,
+                             .bytes_cap = 64 << 20};
+    struct load_result got;
+    size_t done = 0;
+    struct err err;
+
+    open_store(b, "drain.db");
+    put_rows(b, b->drain_rows, clock_wall_ms() + 60000, 1000, &in);
+    report("burst in", b->drain_rows, &in);
+    while (done < b->drain_rows) {
+        start(&t);
+        must(store_load_due(b->x, &q, &got, &err), &err, "load");
+        stop(&t, &load);
+        q.after = got.reached;
+        while (!list_empty(&got.jobs))
+            done += finish_some(b, &got.jobs, outcomes, pointers, &finish);
+        if (got.count == 0)
+            must(-EINVAL, &(struct err){.text = "jobs are missing"}, "load");
+    }
+    report("load", done, &load);
+    report("finish", done, &finish);
+    load.cpu += finish.cpu;
+    load.wall_ns += finish.wall_ns;
+    report("drain (load + finish)", done, &load);
+    close_store(b);
+    free(outcomes);
+    free(pointers);
+}
+
+static void remove_files(const struct bench *b)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", ".lock"};
+    static const char *const names[] = {"ingest.db", "drain.db"};
+    char path[300];
+
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < 4; k++) {
+            (void)snprintf(path, sizeof(path), "%s/%s%s", b->dir, names[i],
+                           ends[k]);
+            (void)unlink(path);
+        }
+    }
+    (void)rmdir(b->dir);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b = {.rows = 1000000, .drain_rows = 500000, .batch = 20000,
+                      .finish_batch = 8000, .random = 1};
+    const char *parent = getenv("TMPDIR");
+    struct rusage u;
+    int c;
+
+    while ((c = getopt(argc, argv, "d:n:q:b:f:")) != -1) {
+        switch (c) {
+        case 'd': parent = optarg; break;
+        case 'n': b.rows = strtoul(optarg, NULL, 10); break;
+        case 'q': b.drain_rows = strtoul(optarg, NULL, 10); break;
+        case 'b': b.batch = strtoul(optarg, NULL, 10); break;
+        case 'f': b.finish_batch = strtoul(optarg, NULL, 10); break;
+        default: return 2;
+        }
+    }
+    (void)snprintf(b.dir, sizeof(b.dir), "%s/store_bench.XXXXXX",
+                   parent != NULL ? parent : "/tmp");
+    if (b.batch == 0 || b.finish_batch == 0 || mkdtemp(b.dir) == NULL) {
+        perror("store_bench");
+        return 1;
+    }
+    if (b.rows > 0)
+        ingest(&b);
+    if (b.drain_rows > 0)
+        drain(&b);
+    (void)getrusage(RUSAGE_SELF, &u);
+    (void)printf("peak resident          %ld MB\n", u.ru_maxrss / 1024);
+    remove_files(&b);
+    return 0;
+}
