@@ -129,11 +129,11 @@ void httpd_stop(struct httpd **ph)
         return;
     for (size_t i = 0; i < LANES; i++)
         lane_stop(&h->srv.lane[i]);
+    listen_unlink(&h->socket);
     serve_stop(&h->tcp);
     serve_stop(&h->local);
     for (size_t i = 0; i < LANES; i++)
         lane_done(&h->srv.lane[i]);
-    listen_unlink(&h->socket);
     free(h);
 }
 

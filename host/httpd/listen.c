@@ -195,6 +195,7 @@ static int bind_private(int fd, const struct sockaddr_un *addr,
         return err_sys(err, errno, "listen on %s", addr->sun_path);
     lp->dev = st.st_dev;
     lp->ino = st.st_ino;
+    lp->ctime = st.st_ctim;
     return 0;
 }
 
@@ -236,7 +237,9 @@ void listen_unlink(struct listen_path *lp)
     struct stat st;
 
     if (lp->path != NULL && lstat(lp->path, &st) == 0 &&
-        st.st_dev == lp->dev && st.st_ino == lp->ino)
+        st.st_dev == lp->dev && st.st_ino == lp->ino &&
+        st.st_ctim.tv_sec == lp->ctime.tv_sec &&
+        st.st_ctim.tv_nsec == lp->ctime.tv_nsec)
         (void)unlink(lp->path);
     free(lp->path);
     memset(lp, 0, sizeof(*lp));

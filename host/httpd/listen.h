@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct listen_addr {
     struct sockaddr_storage ss;
@@ -29,7 +30,8 @@ int listen_tcp(const struct listen_addr *a, unsigned *ret_port,
 struct listen_path { /* whose file it is, for listen_unlink() */
     char *path;
     dev_t dev;
-    ino_t ino;
+    ino_t ino;             /* may be given again to another file ... */
+    struct timespec ctime; /* ... which is then younger */
 };
 
 /*

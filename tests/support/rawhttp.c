@@ -118,6 +118,7 @@ again:
         goto again;
     }
     end[2] = '\0';
+    headless = headless || strncmp(buf, "HTTP/1.1 204", 12) == 0;
     want = headless ? 0 : body_length(buf);
     while (open && len - head < want)
         open = more(fd, &buf, &len);
