@@ -17,7 +17,9 @@ unit_tests = \
 	tests/unit/test_hash \
 	tests/unit/test_headers \
 	tests/unit/test_httpd \
+	tests/unit/test_httpd_change \
 	tests/unit/test_httpd_listen \
+	tests/unit/test_httpd_rough \
 	tests/unit/test_httpd_show \
 	tests/unit/test_httpd_uri \
 	tests/unit/test_idset \
@@ -44,8 +46,19 @@ tests_unit_test_conf_errors_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_hash_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_headers_LDADD = $(for_job) $(CMOCKA_LIBS)
+fakehouse = tests/support/fakehouse.c tests/support/fakehouse.h \
+	tests/support/rawhttp.c tests/support/rawhttp.h
+tests_unit_test_httpd_SOURCES = tests/unit/test_httpd.c $(fakehouse)
 tests_unit_test_httpd_LDADD = $(for_httpd) $(CMOCKA_LIBS)
+tests_unit_test_httpd_change_SOURCES = tests/unit/test_httpd_change.c \
+	$(fakehouse)
+tests_unit_test_httpd_change_LDADD = $(for_httpd) $(CMOCKA_LIBS)
+tests_unit_test_httpd_listen_SOURCES = tests/unit/test_httpd_listen.c \
+	tests/support/rawhttp.c tests/support/rawhttp.h
 tests_unit_test_httpd_listen_LDADD = $(for_httpd) $(CMOCKA_LIBS)
+tests_unit_test_httpd_rough_SOURCES = tests/unit/test_httpd_rough.c \
+	$(fakehouse)
+tests_unit_test_httpd_rough_LDADD = $(for_httpd) $(CMOCKA_LIBS)
 tests_unit_test_httpd_show_LDADD = $(for_httpd) $(CMOCKA_LIBS)
 tests_unit_test_httpd_uri_LDADD = $(for_httpd) $(CMOCKA_LIBS)
 tests_unit_test_idset_LDADD = $(for_base) $(CMOCKA_LIBS)

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "support/fakehouse.h"
+#include "fakehouse.h"
 
 #include <assert.h>
 #include <errno.h>

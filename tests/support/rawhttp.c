@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "support/rawhttp.h"
+#include "rawhttp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

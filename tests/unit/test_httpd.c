@@ -17,8 +17,8 @@
 
 #include "base/loglevel.h"
 #include "httpd/httpd.h"
-#include "support/fakehouse.h"
-#include "support/rawhttp.h"
+#include "../support/fakehouse.h"
+#include "../support/rawhttp.h"
 
 struct rig {
     struct fakehouse f;

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "httpd/listen.h"
-#include "support/rawhttp.h"
+#include "../support/rawhttp.h"
 
 struct place {
     char dir[64];

@@ -21,8 +21,8 @@
 
 #include "base/loglevel.h"
 #include "httpd/httpd.h"
-#include "support/fakehouse.h"
-#include "support/rawhttp.h"
+#include "../support/fakehouse.h"
+#include "../support/rawhttp.h"
 
 #define BODY_MAX 4096
 
