@@ -12,7 +12,9 @@ unit_tests = \
 	tests/unit/test_buf \
 	tests/unit/test_clock \
 	tests/unit/test_conf \
+	tests/unit/test_conf_dump \
 	tests/unit/test_conf_errors \
+	tests/unit/test_conf_table \
 	tests/unit/test_err \
 	tests/unit/test_hash \
 	tests/unit/test_headers \
@@ -35,30 +37,36 @@ unit_tests = \
 	tests/unit/test_thread \
 	tests/unit/test_utf8 \
 	tests/unit/test_wheel \
-	tests/unit/test_when
+	tests/unit/test_when \
+	tests/unit/test_zone
 
 tests_unit_test_backoff_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_buf_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_buf_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_clock_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_conf_LDADD = $(for_conf) $(CMOCKA_LIBS)
+tests_unit_test_conf_dump_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_errors_LDADD = $(for_conf) $(CMOCKA_LIBS)
+tests_unit_test_conf_table_LDADD = $(for_conf) $(CMOCKA_LIBS)
+tests_unit_test_conf_table_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_hash_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_headers_LDADD = $(for_job) $(CMOCKA_LIBS)
-fakehouse = tests/support/fakehouse.c tests/support/fakehouse.h \
-	tests/support/rawhttp.c tests/support/rawhttp.h
-tests_unit_test_httpd_SOURCES = tests/unit/test_httpd.c $(fakehouse)
-tests_unit_test_httpd_LDADD = $(for_httpd) $(CMOCKA_LIBS)
+tests_unit_test_httpd_LDADD = $(for_httpd_alone) $(CMOCKA_LIBS)
+tests_unit_test_httpd_SOURCES = tests/unit/test_httpd.c \
+	tests/support/fakehouse.c \
+	tests/support/rawhttp.c
+tests_unit_test_httpd_change_LDADD = $(for_httpd_alone) $(CMOCKA_LIBS)
 tests_unit_test_httpd_change_SOURCES = tests/unit/test_httpd_change.c \
-	$(fakehouse)
-tests_unit_test_httpd_change_LDADD = $(for_httpd) $(CMOCKA_LIBS)
-tests_unit_test_httpd_listen_SOURCES = tests/unit/test_httpd_listen.c \
-	tests/support/rawhttp.c tests/support/rawhttp.h
+	tests/support/fakehouse.c \
+	tests/support/rawhttp.c
 tests_unit_test_httpd_listen_LDADD = $(for_httpd) $(CMOCKA_LIBS)
+tests_unit_test_httpd_listen_SOURCES = tests/unit/test_httpd_listen.c \
+	tests/support/rawhttp.c
+tests_unit_test_httpd_rough_LDADD = $(for_httpd_alone) $(CMOCKA_LIBS)
 tests_unit_test_httpd_rough_SOURCES = tests/unit/test_httpd_rough.c \
-	$(fakehouse)
-tests_unit_test_httpd_rough_LDADD = $(for_httpd) $(CMOCKA_LIBS)
+	tests/support/fakehouse.c \
+	tests/support/rawhttp.c
 tests_unit_test_httpd_show_LDADD = $(for_httpd) $(CMOCKA_LIBS)
 tests_unit_test_httpd_uri_LDADD = $(for_httpd) $(CMOCKA_LIBS)
 tests_unit_test_idset_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -79,6 +87,13 @@ tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_test_utf8_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_wheel_LDADD = $(for_wheel) $(CMOCKA_LIBS)
 tests_unit_test_when_LDADD = $(for_job) $(CMOCKA_LIBS)
+tests_unit_test_zone_LDADD = $(for_job) $(CMOCKA_LIBS)
+
+EXTRA_DIST += \
+	tests/support/fakehouse.h \
+	tests/support/rawhttp.h \
+	tests/unit/conf_load.h \
+	tests/unit/torture.h
 
 # ---- programs that tests use --------------------------------------------
 

@@ -19,7 +19,8 @@ all_files() {
     (
         cd "$srcdir" || exit
         if [ -e .git ] && git ls-files >/dev/null 2>&1; then
-            git ls-files --cached --others --exclude-standard
+            git ls-files --cached --others --exclude-standard |
+                while read -r f; do [ ! -f "$f" ] || echo "$f"; done
         else
             find . -type f ! -path './autom4te.cache/*' ! -path './build*' \
                 ! -path './m4/*' ! -name configure ! -name aclocal.m4 \
