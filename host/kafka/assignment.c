@@ -19,7 +19,8 @@
 
 #define ASK_MS 5000   /* how long one question to a broker may take */
 #define REPAIR_MS 200 /* between tries to find a partition's place */
-#define HURRY_MS 20
+#define HURRY_MS 20   /* between hurries */
+#define HURRY_ASK_MS 200
 
 int assignment_init(struct assignment *a, const char *topic,
                     const struct consumer_events *events, void *arg, struct err *err)
@@ -85,14 +86,20 @@ static int error_of(rd_kafka_error_t *e, const char *what, struct err *err)
     return r;
 }
 
+static bool cooperative(const struct assignment *a)
+{
+    const char *protocol = rd_kafka_rebalance_protocol(a->rk);
+
+    return protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0;
+}
+
 static int change(struct assignment *a, const rd_kafka_topic_partition_list_t *list,
                   bool add, struct err *err)
 {
     const char *what = add ? "assign" : "unassign";
-    const char *protocol = rd_kafka_rebalance_protocol(a->rk);
     rd_kafka_resp_err_t code;
 
-    if (protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0)
+    if (cooperative(a))
         return error_of(add ? rd_kafka_incremental_assign(a->rk, list)
                             : rd_kafka_incremental_unassign(a->rk, list),
                         what, err);
@@ -112,7 +119,7 @@ static int64_t first_offset(struct assignment *a, struct part *p, struct err *er
         return RD_KAFKA_OFFSET_BEGINNING;
     }
     p->next = next;
-    return next >= 0 ? next : RD_KAFKA_OFFSET_STORED;
+    return next >= 0 ? next : RD_KAFKA_OFFSET_INVALID;
 }
 
 static void hold(struct assignment *a, bool pause, bool (*which)(const struct part *p))
@@ -135,9 +142,9 @@ static bool is_any(const struct part *p)
     return p->id >= 0;
 }
 
-static bool is_unset(const struct part *p)
+static bool is_held(const struct part *p)
 {
-    return p->unset;
+    return p->unset || p->stopped;
 }
 
 static bool is_readable(const struct part *p)
@@ -166,7 +173,7 @@ int assignment_add(struct assignment *a, rd_kafka_topic_partition_list_t *list,
     if (a->paused)
         hold(a, true, is_any);
     else if (unset)
-        hold(a, true, is_unset);
+        hold(a, true, is_held);
     if (!unset)
         return 0;
     a->repair_ms = clock_boot_ms() + REPAIR_MS;
@@ -207,7 +214,7 @@ void assignment_lost_place(struct assignment *a, int32_t partition)
 {
     struct part *p = find(a, partition);
 
-    if (p == NULL || p->unset)
+    if (p == NULL || p->unset || p->stopped)
         return;
     p->lost = true;
     a->repair_ms = 0;
@@ -235,15 +242,16 @@ int assignment_seek(struct assignment *a, int32_t partition, int64_t next,
                     struct err *err)
 {
     struct part *p = find(a, partition);
-    int r;
+    int r = 0;
 
     if (p == NULL)
         return err_set(err, -ENOENT, "%s[%d] is not assigned", a->topic, (int)partition);
-    r = seek_raw(a, partition, next, err);
+    if (!p->lost) /* or the repair will tell librdkafka */
+        r = seek_raw(a, partition, next, err);
     if (r < 0)
         return r;
     p->next = next;
-    p->lost = p->adrift = false;
+    p->adrift = false;
     return 0;
 }
 
@@ -283,67 +291,124 @@ static int repair_unset(struct assignment *a, struct part *p, struct err *err)
     return 0;
 }
 
-/* Without a stored position and a committed offset: the beginning.  With one
- * that the log does not have: the caller decides. */
-static int repair_lost(struct assignment *a, struct part *p, struct err *err)
+/* Without a stored position and a committed offset: the first one.  With a
+ * position that the log does not have: the caller decides. */
+static int find_lost(struct assignment *a, struct part *p, struct err *err)
 {
-    int64_t low = 0, high = 0, at = RD_KAFKA_OFFSET_BEGINNING;
-    rd_kafka_resp_err_t code;
-    int r;
+    int64_t low = 0, high = 0;
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(a->rk, a->topic, p->id, &low, &high, ASK_MS);
 
-    if (p->next >= 0) {
-        code = rd_kafka_query_watermark_offsets(a->rk, a->topic, p->id, &low, &high,
-                                                ASK_MS);
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return err_again(err, rdconf_errno(code), "bounds of %s[%d]: %s", a->topic,
-                             (int)p->id, rd_kafka_err2str(code));
-        at = a->events.out_of_range != NULL
-                 ? a->events.out_of_range(a->arg, p->id, low, high)
-                 : low;
-        if (at < 0) {
-            p->lost = false;
-            p->stopped = true;
-            return 0;
-        }
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return err_again(err, rdconf_errno(code), "bounds of %s[%d]: %s", a->topic,
+                         (int)p->id, rd_kafka_err2str(code));
+    if (p->next < 0) {
+        p->next = low;
+    } else if (p->next < low || p->next > high) {
+        int64_t at = a->events.out_of_range != NULL
+                         ? a->events.out_of_range(a->arg, p->id, low, high)
+                         : low;
+
+        p->stopped = at < 0;
+        p->next = at < 0 ? p->next : at;
     }
-    r = seek_raw(a, p->id, at, err);
-    if (r < 0)
-        return r;
-    p->next = at >= 0 ? at : -1;
     p->lost = false;
     return 0;
 }
 
-int assignment_repair(struct assignment *a, struct err *err)
+/* After an error librdkafka does not fetch the partition any more, and a seek
+ * does not change that: it must be assigned again.  In the eager protocol that
+ * means all of them; messages that come twice are known by their offsets. */
+static int restart(struct assignment *a, struct part *const *which, size_t n,
+                   struct err *err)
 {
-    bool wanting = false, found = false;
-    int64_t now;
+    rd_kafka_topic_partition_list_t *l =
+        rd_kafka_topic_partition_list_new((int)a->count + 1);
+    bool some = cooperative(a);
     int r = 0;
 
-    for (size_t i = 0; i < a->count; i++)
-        wanting = wanting || a->parts[i].unset || a->parts[i].lost ||
-                  a->parts[i].adrift;
-    if (!wanting)
-        return 0;
-    now = clock_boot_ms();
-    if (now < a->repair_ms)
-        return -EAGAIN;
+    for (size_t i = 0; i < (some ? n : a->count); i++) {
+        const struct part *p = some ? which[i] : &a->parts[i];
+
+        rd_kafka_topic_partition_list_add(l, a->topic, p->id)->offset =
+            p->unset ? RD_KAFKA_OFFSET_BEGINNING
+                     : p->next >= 0 ? p->next : RD_KAFKA_OFFSET_INVALID;
+    }
+    if (some)
+        r = change(a, l, false, err);
+    if (r == 0)
+        r = change(a, l, true, err);
+    rd_kafka_topic_partition_list_destroy(l);
+    hold(a, true, a->paused ? is_any : is_held);
+    return r;
+}
+
+static int repair_lost(struct assignment *a, struct err *err)
+{
+    struct part **found = calloc(a->count + 1, sizeof(struct part *));
+    size_t n = 0;
+    int r = 0;
+
+    if (found == NULL)
+        return err_sys(err, ENOMEM, "partitions");
+    for (size_t i = 0; i < a->count && r == 0; i++) {
+        if (!a->parts[i].lost || a->parts[i].unset)
+            continue;
+        r = find_lost(a, &a->parts[i], err);
+        if (r == 0)
+            found[n++] = &a->parts[i];
+    }
+    if (n > 0) {
+        int again = restart(a, found, n, err);
+
+        for (size_t i = 0; i < n && again < 0; i++)
+            found[i]->lost = true;
+        r = r < 0 ? r : again;
+    }
+    free(found);
+    return r;
+}
+
+static int repair_each(struct assignment *a, struct err *err)
+{
+    bool found = false;
+    int r = 0;
+
     for (size_t i = 0; i < a->count && r >= 0; i++) {
         struct part *p = &a->parts[i];
 
         if (p->unset) {
             r = repair_unset(a, p, err);
             found = found || r >= 0;
-        } else if (p->lost) {
-            r = repair_lost(a, p, err);
         } else if (p->adrift) {
             r = seek_raw(a, p->id, p->next, err);
             p->adrift = r < 0;
         }
     }
-    a->repair_ms = now + REPAIR_MS;
     if (found && !a->paused)
         hold(a, false, is_readable);
+    return r;
+}
+
+int assignment_repair(struct assignment *a, struct err *err)
+{
+    bool wanting = false, lost = false;
+    int64_t now;
+    int r;
+
+    for (size_t i = 0; i < a->count; i++) {
+        wanting = wanting || a->parts[i].unset || a->parts[i].adrift;
+        lost = lost || a->parts[i].lost;
+    }
+    if (!wanting && !lost)
+        return 0;
+    now = clock_boot_ms();
+    if (now < a->repair_ms)
+        return -EAGAIN;
+    a->repair_ms = now + REPAIR_MS;
+    r = wanting ? repair_each(a, err) : 0;
+    if (r >= 0 && lost)
+        r = repair_lost(a, err);
     return r;
 }
 
@@ -364,9 +429,36 @@ int64_t assignment_lag(const struct assignment *a)
     return sum;
 }
 
-void assignment_hurry(struct assignment *a)
+/*
+ * When the fetch queue is full, librdkafka 2.0 lets the broker's thread sleep
+ * for up to a second, however fast the queue drains (a setting for it,
+ * fetch.queue.backoff.ms, came later).  Any request to that broker wakes it, so
+ * when half is gone and the log has more, ask for something small.
+ */
+void assignment_hurry(struct assignment *a, size_t queued)
 {
-    (void)a;
+    int64_t low, high, now;
+
+    if (queued > a->queue_peak)
+        a->queue_peak = queued;
+    if (a->paused || queued > a->queue_peak / 2)
+        return;
+    now = clock_boot_ms();
+    if (now - a->hurry_ms < HURRY_MS)
+        return;
+    a->hurry_ms = now;
+    a->queue_peak = queued;
+    for (size_t i = 0; i < a->count; i++) {
+        struct part *p = &a->parts[a->hurry_turn++ % a->count];
+
+        if (rd_kafka_get_watermark_offsets(a->rk, a->topic, p->id, &low, &high) ==
+                RD_KAFKA_RESP_ERR_NO_ERROR &&
+            high > p->next + (int64_t)queued) {
+            (void)rd_kafka_query_watermark_offsets(a->rk, a->topic, p->id, &low, &high,
+                                                   HURRY_ASK_MS);
+            return;
+        }
+    }
 }
 
 /* After a pause librdkafka would go on behind what it has handed out, as far as

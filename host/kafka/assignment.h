@@ -31,7 +31,9 @@ struct assignment {
     struct part *parts;
     size_t count, cap;
     bool paused;
-    int64_t repair_ms, hurry_ms; /* when again, clock_boot_ms */
+    int64_t repair_ms;       /* not before, clock_boot_ms */
+    int64_t hurry_ms;        /* when last */
+    size_t hurry_turn, queue_peak;
 };
 
 int assignment_init(struct assignment *a, const char *topic,
@@ -51,8 +53,8 @@ void assignment_lost_place(struct assignment *a, int32_t partition);
 /* Finds the place of partitions that have none.  Negative while there are some
  * left, err says why. */
 int assignment_repair(struct assignment *a, struct err *err);
-/* Nothing was there to read: makes librdkafka look again when it sleeps. */
-void assignment_hurry(struct assignment *a);
+/* So many messages are queued: makes librdkafka fetch again in time. */
+void assignment_hurry(struct assignment *a, size_t queued);
 
 void assignment_pause(struct assignment *a, bool pause);
 int assignment_seek(struct assignment *a, int32_t partition, int64_t next,

@@ -310,10 +310,8 @@ int consumer_poll(struct consumer *c, struct message *out, size_t cap, int timeo
     if (assignment_repair(&c->as, &c->trouble) < 0 && timeout_ms > 50)
         timeout_ms = 50;
     n = take_batch(c, out, cap, timeout_ms);
-    if (n > 0)
-        return (int)n;
-    assignment_hurry(&c->as);
-    return tell_trouble(c, err);
+    assignment_hurry(&c->as, rd_kafka_queue_length(c->queue));
+    return n > 0 ? (int)n : tell_trouble(c, err);
 }
 
 void message_free(struct message *m)

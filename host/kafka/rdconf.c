@@ -228,6 +228,9 @@ void rdconf_log(const rd_kafka_t *rk, int level, const char *fac, const char *te
                         : level >= 3 ? LOG_WARN
                                      : LOG_ERROR;
 
+    /* The embedded broker is too simple to be told; nobody else is. */
+    if (strcmp(fac, "AUTOCREATE") == 0)
+        to = LOG_DEBUG;
     log_at(to, "kafka", LOG_EVENT("librdkafka"),
            LOG_STR("client", rk != NULL ? rd_kafka_name(rk) : ""), LOG_STR("facility", fac),
            LOG_STR("text", text));
