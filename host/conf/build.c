@@ -286,7 +286,7 @@ static void set_row(struct conf_build *b, const char *path,
         b->no_memory = true;
     else if (r < 0)
         report_error(b, at, path, "%s",
-                    buf_cstr(&why) != NULL ? buf_cstr(&why) : "not valid");
+                     buf_cstr(&why) != NULL ? buf_cstr(&why) : "not valid");
     else
         build_origins(b->c, w->in, index)[conf_row_index(w->row)] = *at;
     buf_done(&why);

@@ -17,11 +17,11 @@
 #include <stdatomic.h>
 
 enum conf_layer { /* later ones win */
-    CONF_BY_DEFAULT,
-    CONF_BY_FILE,
-    CONF_BY_ENVIRONMENT,
-    CONF_BY_OVERRIDE,
-    CONF_BY_RULE /* made from other settings */
+                  CONF_BY_DEFAULT,
+                  CONF_BY_FILE,
+                  CONF_BY_ENVIRONMENT,
+                  CONF_BY_OVERRIDE,
+                  CONF_BY_RULE /* made from other settings */
 };
 
 struct conf_origin {

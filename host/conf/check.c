@@ -198,12 +198,13 @@ static void check_dlq(struct conf_build *b, size_t i)
         wrong(b, SOURCE(i, "dlq_topic"),
               "needed for bad messages, unless on_bad = \"drop\"");
     for (size_t k = 0; k < b->c->source_count; k++) {
-        if (strcmp(s->dlq_topic, b->c->sources[k].topic) == 0 &&
-            (k == i || b->c->sources[k].enabled))
-            wrong(b, SOURCE(i, "dlq_topic"),
-                  "%s is read by source %s: bad messages would go round in "
-                  "circles",
-                  s->dlq_topic, b->c->sources[k].name);
+        if (strcmp(s->dlq_topic, b->c->sources[k].topic) != 0 ||
+            (k != i && !b->c->sources[k].enabled))
+            continue;
+        wrong(b, SOURCE(i, "dlq_topic"),
+              "%s is read by source %s: bad messages would go round in circles",
+              s->dlq_topic, b->c->sources[k].name);
+        break;
     }
 }
 
@@ -262,8 +263,9 @@ static void check_app(struct conf_build *b, size_t i)
     const struct conf_app *a = &b->c->apps[i];
 
     if (a->plugin[0] == '\0')
-        wrong(b, APP(i, "plugin"), "must be set: the plugin's file in "
-                                   "plugins.dir without .so");
+        wrong(b, APP(i, "plugin"),
+              "must be set: the plugin's file in "
+              "plugins.dir without .so");
     for (size_t k = 0; k < i; k++) {
         if (strcmp(a->name, b->c->apps[k].name) == 0)
             wrong(b, APP(i, "name"), "app %s is there already: apps.%s",

@@ -19,7 +19,8 @@ struct dump {
     const struct conf *c;
     struct buf out;
     int depth;
-    char group[CONF_PATH_MAX]; /* the one that is open in this struct; "" none */
+    char
+        group[CONF_PATH_MAX]; /* the one that is open in this struct; "" none */
 };
 
 static void indent(struct dump *d)
@@ -91,8 +92,8 @@ static void dump_settings(struct dump *d, const struct conf_app *a)
     open_group(d, "settings", strlen("settings"));
     for (size_t i = 0; i < a->setting_count; i++) {
         const struct conf_plugin_setting *s = &a->settings[i];
-        struct conf_origin at = {.layer = CONF_BY_FILE, .file = s->file,
-                                 .line = s->line};
+        struct conf_origin at = {
+            .layer = CONF_BY_FILE, .file = s->file, .line = s->line};
 
         indent(d);
         buf_addf(&d->out, "%s = ", s->name);
@@ -142,9 +143,8 @@ static void dump_blocks(struct dump *d, enum conf_place in, const char *name)
         return;
     open_group(d, name, strlen(name));
     for (size_t i = 0; i < n; i++) {
-        const struct conf_block *block = in == CONF_IN_APP
-                                             ? &d->c->priv->apps[i]
-                                             : &d->c->priv->sources[i];
+        const struct conf_block *block =
+            in == CONF_IN_APP ? &d->c->priv->apps[i] : &d->c->priv->sources[i];
 
         open_group(d, block->key, strlen(block->key));
         dump_rows(d, in, i);
@@ -162,8 +162,8 @@ int dump_conf(const struct conf *c, FILE *f)
     dump_blocks(&d, CONF_IN_SOURCE, "sources");
     dump_blocks(&d, CONF_IN_APP, "apps");
     r = buf_ok(&d.out);
-    if (r == 0 && (fwrite(d.out.data, 1, d.out.len, f) != d.out.len ||
-                   fflush(f) != 0))
+    if (r == 0 &&
+        (fwrite(d.out.data, 1, d.out.len, f) != d.out.len || fflush(f) != 0))
         r = -EIO;
     buf_done(&d.out);
     return r;

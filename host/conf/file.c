@@ -118,8 +118,8 @@ static bool begin_block(const struct walk *w, const struct conf_where *where,
 
     if (first == NULL)
         return build_block(w->b, where, at);
-    report_error(w->b, at, path, "defined twice: also at %s:%u",
-                 first->at.file, first->at.line);
+    report_error(w->b, at, path, "defined twice: also at %s:%u", first->at.file,
+                 first->at.line);
     return false;
 }
 
@@ -175,8 +175,7 @@ static void walk_group(const struct walk *w, const config_setting_t *group,
     int n = config_setting_length(group);
 
     for (int i = 0; i < n && !w->b->no_memory; i++) {
-        const config_setting_t *s =
-            config_setting_get_elem(group, (unsigned)i);
+        const config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
         char child[2 * CONF_PATH_MAX];
 
         (void)snprintf(child, sizeof(child), "%s%s%.*s", path,
@@ -217,16 +216,17 @@ static unsigned include_line(const char *text)
 void file_read_text(struct conf_build *b, const char *name, const char *text,
                     bool apps_only)
 {
-    struct walk w = {.b = b, .file = build_name(b, name),
-                     .apps_only = apps_only};
+    struct walk w = {
+        .b = b, .file = build_name(b, name), .apps_only = apps_only};
     struct conf_origin at = {.layer = CONF_BY_FILE, .file = w.file};
     config_t cfg;
 
     at.line = include_line(text);
     if (at.line > 0) {
         b->unread = true;
-        report_error(b, &at, "", "@include is not supported; apps and sources "
-                                 "may stand in apps.d/*.cfg");
+        report_error(b, &at, "",
+                     "@include is not supported; apps and sources "
+                     "may stand in apps.d/*.cfg");
         return;
     }
     config_init(&cfg);
@@ -325,9 +325,8 @@ static int take_dir(struct conf_build *b, const char *dir)
         buf_reset(&path);
         buf_addf(&path, "%s/%s", dir, entries[i]->d_name);
         if (r == 0)
-            r = buf_cstr(&path) != NULL
-                    ? take_file(b, buf_cstr(&path), true)
-                    : -ENOMEM;
+            r = buf_cstr(&path) != NULL ? take_file(b, buf_cstr(&path), true)
+                                        : -ENOMEM;
         if (r == -ENOENT) /* gone since: reported */
             r = 0;
         free(entries[i]);

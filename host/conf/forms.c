@@ -193,8 +193,9 @@ const char *form_setting(const char *v)
     "not to be set: positions are kept in the store, in one transaction with " \
     "the jobs"
 #define REPORTS "not to be set: every record needs its delivery report"
-#define LOSS "not to be set: a record that is not kept by all replicas is a "  \
-             "lost job"
+#define LOSS                                                                   \
+    "not to be set: a record that is not kept by all replicas is a "           \
+    "lost job"
 
 static const struct {
     const char *name, *instead;
@@ -251,7 +252,7 @@ const char *form_kafka(const char *v)
 bool form_is_secret(const char *name)
 {
     static const char *const marks[] = {
-        "password", "passphrase", "secret", "token", "credential",
+        "password", "passphrase",  "secret",      "token",   "credential",
         "key.pem",  "private_key", "private-key", "api_key", "apikey",
     };
 

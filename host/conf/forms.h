@@ -10,18 +10,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-const char *form_topic(const char *v);          /* a Kafka topic */
-const char *form_topic_or_none(const char *v);  /* or "" */
-const char *form_name(const char *v);           /* [A-Za-z0-9_.-]{1,64} */
+const char *form_topic(const char *v);         /* a Kafka topic */
+const char *form_topic_or_none(const char *v); /* or "" */
+const char *form_name(const char *v);          /* [A-Za-z0-9_.-]{1,64} */
 const char *form_name_or_none(const char *v);
-const char *form_plugin(const char *v);         /* [A-Za-z0-9_-]{1,64} */
-const char *form_text(const char *v);           /* not empty */
-const char *form_group(const char *v);          /* a consumer group's id */
+const char *form_plugin(const char *v); /* [A-Za-z0-9_-]{1,64} */
+const char *form_text(const char *v);   /* not empty */
+const char *form_group(const char *v);  /* a consumer group's id */
 const char *form_store_url(const char *v);
-const char *form_listen(const char *v);         /* "host:port", "" */
-const char *form_socket(const char *v);         /* fits a socket address, "" */
-const char *form_log_levels(const char *v);     /* "info,store=debug" */
-const char *form_kafka(const char *v);          /* "name=value", not one of ours */
+const char *form_listen(const char *v);     /* "host:port", "" */
+const char *form_socket(const char *v);     /* fits a socket address, "" */
+const char *form_log_levels(const char *v); /* "info,store=debug" */
+const char *form_kafka(const char *v);      /* "name=value", not one of ours */
 
 /* The name of a block: [A-Za-z][A-Za-z0-9_-]{0,63}. */
 const char *form_key(const char *v);

@@ -81,9 +81,9 @@ static void restore_case(const struct conf *c, char *path)
         return;
     key = strchr(path, '.') + 1;
     for (size_t i = 0; i < build_count(c, w.in); i++)
-        respell(key, strlen(w.key),
-                (w.in == CONF_IN_APP ? c->priv->apps : c->priv->sources)[i]
-                    .key);
+        respell(
+            key, strlen(w.key),
+            (w.in == CONF_IN_APP ? c->priv->apps : c->priv->sources)[i].key);
     (void)conf_where(path, &w);
     if (w.name == NULL || build_find(c, w.in, w.key, &index) == NULL)
         return;

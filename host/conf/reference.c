@@ -96,11 +96,11 @@ static void add_default(const struct conf_row *row, bool markdown,
 static const char *type_name(const struct conf_row *row)
 {
     static const char *const names[] = {
-        [CONF_TEXT] = "text",     [CONF_CHOICE] = "one of",
-        [CONF_INT] = "integer",   [CONF_FLOAT] = "number",
-        [CONF_BOOL] = "boolean",  [CONF_DURATION] = "time",
-        [CONF_SIZE] = "size",     [CONF_TEXTS] = "list of texts",
-        [CONF_FREE] = "group",    [CONF_DURATIONS] = "list of times",
+        [CONF_TEXT] = "text",    [CONF_CHOICE] = "one of",
+        [CONF_INT] = "integer",  [CONF_FLOAT] = "number",
+        [CONF_BOOL] = "boolean", [CONF_DURATION] = "time",
+        [CONF_SIZE] = "size",    [CONF_TEXTS] = "list of texts",
+        [CONF_FREE] = "group",   [CONF_DURATIONS] = "list of times",
     };
 
     return names[row->type];

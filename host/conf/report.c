@@ -90,7 +90,7 @@ say(struct conf_build *b, const struct conf_origin *at, bool warning,
 }
 
 void report_error(struct conf_build *b, const struct conf_origin *at,
-                 const char *path, const char *fmt, ...)
+                  const char *path, const char *fmt, ...)
 {
     va_list ap;
 
@@ -100,7 +100,7 @@ void report_error(struct conf_build *b, const struct conf_origin *at,
 }
 
 void report_warning(struct conf_build *b, const struct conf_origin *at,
-                   const char *path, const char *fmt, ...)
+                    const char *path, const char *fmt, ...)
 {
     va_list ap;
 

@@ -19,8 +19,7 @@ static size_t find(const struct conf_app *app, const char *name)
 {
     size_t i = 0;
 
-    while (i < app->setting_count &&
-           strcmp(app->settings[i].name, name) != 0)
+    while (i < app->setting_count && strcmp(app->settings[i].name, name) != 0)
         i++;
     return i;
 }

@@ -116,10 +116,10 @@ void show_value(const struct conf_row *row, const void *base, struct buf *out)
         show_texts(field, out);
         break;
     case CONF_DURATIONS:
-        show_durations(field,
-                       *(const size_t *)(const void *)((const char *)base +
-                                                       row->offset2),
-                       out);
+        show_durations(
+            field,
+            *(const size_t *)(const void *)((const char *)base + row->offset2),
+            out);
         break;
     case CONF_FREE:
         break;

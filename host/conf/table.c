@@ -14,10 +14,10 @@
 #define ONTIME_PLUGINDIR "/usr/local/lib/ontime"
 #endif
 #ifndef ONTIME_LOCALSTATEDIR
-#define ONTIME_LOCALSTATEDIR "/var"
+#define ONTIME_LOCALSTATEDIR "/var/lib/ontime"
 #endif
 #ifndef ONTIME_RUNSTATEDIR
-#define ONTIME_RUNSTATEDIR "/run"
+#define ONTIME_RUNSTATEDIR "/run/ontime"
 #endif
 
 #define HOST(p, t, m)                                                          \
@@ -35,7 +35,7 @@
 #define DAY 86400e3
 #define YEAR (365 * DAY)
 #define PASSED                                                                 \
-    "Refused are those that ontime keeps to itself. Values may be "           \
+    "Refused are those that ontime keeps to itself. Values may be "            \
     "file:/path or env:NAME."
 
 const struct conf_row conf_rows[] = {
@@ -71,7 +71,8 @@ const struct conf_row conf_rows[] = {
      .text = "Replicas of topics that are created; 0: the broker's default."},
     {HOST("kafka.common", TEXTS, kafka_common), .fallback = "",
      .bad = form_kafka,
-     .text = "librdkafka settings of all clients, each \"name=value\". " PASSED},
+     .text =
+         "librdkafka settings of all clients, each \"name=value\". " PASSED},
     {HOST("kafka.producer", TEXTS, kafka_producer), .fallback = "",
      .bad = form_kafka,
      .text = "librdkafka settings of producers; they win over kafka.common."},
@@ -86,15 +87,15 @@ const struct conf_row conf_rows[] = {
      .fallback = "0", .text = "Reserved; 0: any free port."},
 
     {HOST("store.url", TEXT, store_url),
-     .fallback = "sqlite:" ONTIME_LOCALSTATEDIR "/lib/ontime/ontime.db",
+     .fallback = "sqlite:" ONTIME_LOCALSTATEDIR "/ontime.db",
      .shown = "sqlite:LOCALSTATEDIR/lib/ontime/ontime.db",
      .bad = form_store_url,
      .text = "Where jobs are kept: sqlite:PATH. A relative path starts at the "
              "directory ontimed was started in."},
     {HOST("store.cache_kb", INT, store_cache_kb), RANGE(64, 16777216),
      .unit = "KB", .fallback = "16384", .text = "Page cache of the writer."},
-    {HOST("store.idempotency", DURATION, store_idempotency_ms),
-     RANGE(0, YEAR), .fallback = "24h",
+    {HOST("store.idempotency", DURATION, store_idempotency_ms), RANGE(0, YEAR),
+     .fallback = "24h",
      .text = "How long a repeated idempotencyKey (else requestId) of an app "
              "is dropped as a duplicate; 0: never."},
     {HOST("store.history", DURATION, store_history_ms), RANGE(0, 100 * YEAR),
@@ -156,7 +157,7 @@ const struct conf_row conf_rows[] = {
      .text = "Allow an http.listen that other machines can reach. The API "
              "has no authentication: whoever reaches it can do everything."},
     {HOST("http.socket", TEXT, http_socket),
-     .fallback = ONTIME_RUNSTATEDIR "/ontime/ontime.sock",
+     .fallback = ONTIME_RUNSTATEDIR "/ontime.sock",
      .shown = "RUNSTATEDIR/ontime/ontime.sock", .bad = form_socket,
      .text = "Unix socket of the HTTP API, for ontimectl; \"\": off."},
 
@@ -205,8 +206,8 @@ const struct conf_row conf_rows[] = {
      .text = "Messages taken together at most."},
     {SOURCE("poll_timeout_ms", DURATION, poll_timeout_ms), RANGE(1, MINUTE),
      .fallback = "1000", .text = "How long to wait for the first of them."},
-    {SOURCE("max_retries", INT, max_retries), RANGE(0, 100),
-     .unit = "retries", .fallback = "3",
+    {SOURCE("max_retries", INT, max_retries), RANGE(0, 100), .unit = "retries",
+     .fallback = "3",
      .text = "Tries after the first, 200, 400, 800 ms apart and so on, when "
              "a message cannot be stored."},
     {SOURCE("idempotency", DURATION, idempotency_ms), RANGE(0, YEAR),
@@ -263,18 +264,18 @@ const struct conf_row conf_rows[] = {
      .text = "Write down that an attempt begins, so that after a crash the "
              "next one is told (redelivered). For effects outside Kafka."},
     {APP("retry.max_attempts", INT, max_attempts), RANGE(1, 1000),
-     .unit = "attempts", .fallback = "5",
-     .shown = "5, or one more than delays",
+     .unit = "attempts", .fallback = "5", .shown = "5, or one more than delays",
      .text = "Attempts in all, the first included; then the job has failed."},
     {APP("retry.first", DURATION, backoff_first_ms), RANGE(0, 30 * DAY),
      .fallback = "1s", .text = "Delay after the first failed attempt."},
-    {APP("retry.factor", FLOAT, backoff_factor), RANGE(1, 100),
-     .fallback = "2", .text = "Each further delay is so much longer."},
+    {APP("retry.factor", FLOAT, backoff_factor), RANGE(1, 100), .fallback = "2",
+     .text = "Each further delay is so much longer."},
     {APP("retry.cap", DURATION, backoff_cap_ms), RANGE(0, 365 * DAY),
-     .fallback = "1h", .shown = "1h, or first or the longest of delays if longer",
+     .fallback = "1h",
+     .shown = "1h, or first or the longest of delays if longer",
      .text = "No delay is longer, also when the plugin asks for it."},
-    {APP("retry.jitter", FLOAT, backoff_jitter), RANGE(0, 1),
-     .fallback = "0.2", .shown = "0.2, or 0 with delays",
+    {APP("retry.jitter", FLOAT, backoff_jitter), RANGE(0, 1), .fallback = "0.2",
+     .shown = "0.2, or 0 with delays",
      .text = "Up to this part of a delay is taken off at random."},
     {APP("retry.delays", DURATIONS, backoff_table_ms),
      .offset2 = offsetof(struct conf_app, backoff_table_len),

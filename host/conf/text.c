@@ -22,7 +22,10 @@ static const struct unit times[] = {
     {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000},
 };
 static const struct unit sizes[] = {
-    {"B", 1}, {"KB", 1024}, {"MB", 1048576}, {"GB", 1073741824},
+    {"B", 1},
+    {"KB", 1024},
+    {"MB", 1048576},
+    {"GB", 1073741824},
 };
 
 int text_int(const char *s, int64_t *ret)

@@ -58,8 +58,8 @@ static bool split_block(struct conf_where *w, const char *path)
         memcpy(w->key, path + n, key);
         w->key[key] = '\0';
         w->in = kinds[i].in;
-        (void)snprintf(w->pattern, sizeof(w->pattern), "%s*%s",
-                       kinds[i].prefix, path + n + key);
+        (void)snprintf(w->pattern, sizeof(w->pattern), "%s*%s", kinds[i].prefix,
+                       path + n + key);
         return key > 0;
     }
     (void)snprintf(w->pattern, sizeof(w->pattern), "%s", path);
@@ -118,8 +118,8 @@ static size_t distance(const char *a, const char *b)
         for (size_t j = 0; j < n; j++) {
             size_t up = row[j + 1];
 
-            row[j + 1] = least(up + 1, row[j] + 1,
-                               corner + (a[i] == b[j] ? 0 : 1));
+            row[j + 1] =
+                least(up + 1, row[j] + 1, corner + (a[i] == b[j] ? 0 : 1));
             corner = up;
         }
     }

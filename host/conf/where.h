@@ -20,8 +20,8 @@ struct conf_where {
     bool group;                 /* the path is that of a group of settings */
     enum conf_place in;
     char pattern[CONF_PATH_MAX];
-    char key[CONF_PATH_MAX];    /* of the block; "" none */
-    const char *name;           /* within row FREE, points into the path */
+    char key[CONF_PATH_MAX]; /* of the block; "" none */
+    const char *name;        /* within row FREE, points into the path */
 };
 
 /* Takes a path apart.  True when it names a setting or a group. */

@@ -6,6 +6,7 @@
 # Otherwise they replay tests/fuzz/corpus/<target> in `make check`.
 
 fuzz_targets = \
+	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_when
 
@@ -20,6 +21,9 @@ check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
 endif
 
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(fuzz_main)
+tests_fuzz_fuzz_conf_LDADD = $(for_conf)
+tests_fuzz_fuzz_conf_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c $(fuzz_main)
 tests_fuzz_fuzz_json_LDADD = $(for_base)
 tests_fuzz_fuzz_json_LDFLAGS = $(fuzz_ldflags)
