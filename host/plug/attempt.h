@@ -75,8 +75,7 @@ struct attempt {
     void *owner;              /* the owner's; NULL at open */
     struct job *job;          /* NULL after attempt_take_job */
     struct plugin_instance *instance; /* a reference */
-    uint64_t token;           /* as given; never 0; another use may have the
-                                 same slot, never the same token */
+    uint64_t token;           /* never 0, never the same twice */
     int64_t opened_ms;        /* wall clock, as given to attempt_open */
     int64_t started_ms;       /* execute was called; 0: never was */
     int64_t ended_ms;         /* the outcome was taken */
@@ -114,17 +113,21 @@ int attempt_table_new(const struct attempt_table_settings *set,
                       struct attempt_table **ret, struct err *err);
 /* No attempt may exist (attempt_table_used 0) and no thread may be in a call. */
 void attempt_table_free(struct attempt_table **pt);
-uint32_t attempt_table_used(const struct attempt_table *t); /* open + handed over, not freed */
+/* Those that are open and those handed over and not yet freed. */
+uint32_t attempt_table_used(const struct attempt_table *t);
 uint32_t attempt_table_open(const struct attempt_table *t); /* open */
 
 /*
- * Opens an attempt for the job (which is taken over on success).  deadline_ms:
+ * Opens an attempt for the job (which is taken over on success).  The caller
+ * must then call attempt_run or attempt_abort, also when it was expired
+ * meanwhile: until then its memory is not reused.  deadline_ms:
  * when attempt_expire_due ends it; 0: never.
  * -EAGAIN: the table is full, come back when an attempt was freed.
  * -ESHUTDOWN: the instance is retired.  -ENOMEM.  Any thread.
  */
-int attempt_open(struct attempt_table *t, struct plugin_instance *i, struct job *job,
-                 int64_t now_ms, int64_t deadline_ms, struct attempt **ret);
+int attempt_open(struct attempt_table *t, struct plugin_instance *i,
+                 struct job *job, int64_t now_ms, int64_t deadline_ms,
+                 struct attempt **ret);
 
 /*
  * Calls execute for an attempt that the caller has just opened, and ends it by
@@ -137,9 +140,9 @@ int attempt_open(struct attempt_table *t, struct plugin_instance *i, struct job 
  */
 int attempt_run(struct attempt *a);
 
-/* Undoes attempt_open before attempt_run: *ret_job is the job again.  `ended`
- * is not called.  -ESTALE: it was expired meanwhile (and ended). */
-int attempt_abort(struct attempt *a, uint64_t token, struct job **ret_job);
+/* Instead of attempt_run: undoes attempt_open; *ret_job is the job again and
+ * `ended` is not called.  -ESTALE: it was expired meanwhile, and has ended. */
+int attempt_abort(struct attempt *a, struct job **ret_job);
 
 /* Ends an open attempt from the host's side as RETRY with a text for the
  * reason.  0, or -ESTALE: somebody else was first.  Any thread. */
@@ -171,18 +174,10 @@ const char *attempt_outcome_name(int32_t outcome);
 uint64_t attempt_table_stale(const struct attempt_table *t);
 
 /*
- * What the host's services do with a token (plug/host.c); `self` must be the
- * attempt's instance, or the token is stale.  Any thread.  -ESTALE, and
- *   emit      -EINVAL topic or headers, -EMSGSIZE, -ENOMEM.  An attempt with a
- *             refused record cannot end DONE: it ends as FAIL (RETRY for
- *             -ENOMEM) with the reason.
- *   schedule  the same for follow-ups
- *   complete  -EINVAL: no result, or an outcome that is not one
+ * Ends an attempt with the plugin's result; `self` must be the attempt's
+ * instance.  0; -ESTALE for all but the first; -EINVAL: no result, or an
+ * outcome that is not one (the attempt stays open).  Any thread.
  */
-int attempt_emit(struct attempt_table *t, const struct plugin_instance *self,
-                 uint64_t token, const struct ontime_record *r);
-int attempt_schedule(struct attempt_table *t, const struct plugin_instance *self,
-                     uint64_t token, const struct ontime_followup *f);
 int attempt_complete(struct attempt_table *t, const struct plugin_instance *self,
                      uint64_t token, const struct ontime_result *r);
 

@@ -47,7 +47,7 @@ struct code {
 static struct code codes[CODES_MAX];
 static pthread_mutex_t codes_mtx = PTHREAD_MUTEX_INITIALIZER; /* for writers */
 
-/* ---- the line -------------------------------------------------------------- */
+/* ---- the line ------------------------------------------------------------ */
 
 struct line {
     char text[512];
@@ -131,7 +131,7 @@ static const char *signal_name(int sig)
     return "?";
 }
 
-/* ---- the handler ------------------------------------------------------------ */
+/* ---- the handler --------------------------------------------------------- */
 
 static const char *fault_address(const void *context)
 {
@@ -190,7 +190,7 @@ static void on_crash(int sig, siginfo_t *info, void *context)
     (void)raise(sig); /* blocked until we return; then it is fatal */
 }
 
-/* ---- installing --------------------------------------------------------------- */
+/* ---- installing ---------------------------------------------------------- */
 
 static void drop_stack(void *memory)
 {

@@ -78,7 +78,30 @@ bool instance_only_emits(const struct plugin_instance *i);
 unsigned instance_open_attempts(const struct plugin_instance *i);
 unsigned instance_inside(const struct plugin_instance *i); /* calls of execute now */
 bool instance_zombie(const struct plugin_instance *i);
+const char *instance_state_name(const struct plugin_instance *i); /* "ready", ... */
 /* Instances that are zombies now, in this process. */
 unsigned instance_zombies(void);
+
+/* ---- for plug/attempt.c and plug/host.c alone ---------------------------- */
+
+struct zone;
+
+/* Counts an attempt as open and takes a reference: 0, or -ESHUTDOWN. */
+int instance_attempt_begin(struct plugin_instance *i);
+/* It has ended.  The reference stays with the attempt. */
+void instance_attempt_end(struct plugin_instance *i);
+/* A call of execute: false when the plugin is serial and one is inside. */
+bool instance_call_begin(struct plugin_instance *i);
+void instance_call_end(struct plugin_instance *i);
+void *instance_plugin_state(const struct plugin_instance *i);
+const struct zone *instance_zone(const struct plugin_instance *i);
+struct attempt_table *instance_attempts(const struct plugin_instance *i);
+
+/* The plugin's opaque handles are these objects under other names. */
+struct ontime_instance;
+struct ontime_config;
+struct ontime_instance *instance_handle(struct plugin_instance *i);
+struct plugin_instance *instance_of(struct ontime_instance *self);
+const struct plugin_config *instance_config_of(const struct ontime_config *c);
 
 #endif

@@ -190,7 +190,7 @@ void rundir_close(struct rundir *d)
     *d = (struct rundir){.lock = -1};
 }
 
-/* ---- files ----------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 static int read_all(int fd, const char *file, char *data, size_t len,
                     struct err *err)
@@ -260,7 +260,8 @@ static int read_open(int fd, const char *file, void **ret, size_t *ret_len,
     return 0;
 }
 
-int rundir_read(const char *file, void **ret, size_t *ret_len, struct err *err)
+int rundir_read(const char *file, void **ret, size_t *ret_len,
+                struct err *err)
 {
     /* Not blocking: it may be a pipe that nobody writes to. */
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -22,7 +22,7 @@ struct plugin_config {
     struct plugin_value values[];
 };
 
-/* ---- the rows ---------------------------------------------------------- */
+/* ---- the rows ------------------------------------------------------------ */
 
 static size_t count_rows(const struct ontime_setting *rows)
 {
@@ -241,7 +241,7 @@ bool plugin_config_same(const struct plugin_config *a,
     return true;
 }
 
-/* ---- getters --------------------------------------------------------- */
+/* ---- getters ------------------------------------------------------------- */
 
 /* The value of that name if its type is one of the two. */
 static const struct plugin_value *value_of(const struct plugin_config *c,
