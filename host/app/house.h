@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * app/house.h - the whole daemon: what stands on what.  Internal to app.
+ *
+ * Built in the order of the fields, torn down in reverse.  The control thread
+ * (main) owns everything; what other threads see is marked.
+ */
+#ifndef ONTIME_APP_HOUSE_H
+#define ONTIME_APP_HOUSE_H
+
+#include "app/options.h"
+#include "base/inbox.h"
+#include "commit/commit.h"
+#include "conf/conf.h"
+#include "dispatch/dispatch.h"
+#include "httpd/httpd.h"
+#include "ingest/ingest.h"
+#include "job/when.h"
+#include "kafka/client.h"
+#include "kafka/embedded.h"
+#include "plug/registry.h"
+#include "sched/sched.h"
+#include "store/writer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define HOUSE_SOURCES_MOST 256
+
+struct retiring { /* a replaced instance that drains */
+    struct list link;
+    struct plugin_instance *instance;
+    int64_t deadline_boot_ms;
+    bool expired; /* its open attempts have been ended */
+};
+
+struct house {
+    const struct options *options; /* for reloads */
+    struct conf *started;          /* the snapshot we were started with: kafka.*, store.* */
+    struct zone *zone;             /* replaced by reload, under mtx */
+
+    struct embedded *embedded;
+    struct kafka_settings kafka;   /* points into started and kafka_lists */
+    const char **kafka_lists[3];
+
+    struct store *store;
+    struct store_session *reader;  /* the control thread's */
+    struct writer *writer;
+    struct commit *commit;
+    struct dispatch *dispatch;
+    struct plugin_loader *loader;
+    struct sched *sched;
+
+    /* shared, under mtx: which apps there are */
+    pthread_mutex_t mtx;
+    struct conf *conf;
+    struct registry *registry;
+
+    /* sources, under sources_mtx: control and connector threads */
+    pthread_mutex_t sources_mtx;
+    struct source *sources[HOUSE_SOURCES_MOST];
+    size_t source_count;
+    struct ingest_env ingest;
+    char *cluster_id;              /* NULL until a broker has answered */
+    bool connecting;               /* the connector thread runs */
+    pthread_t connector;
+
+    struct httpd *httpd;
+
+    /* the control thread's own */
+    struct list retiring;
+    struct inbox requests;         /* reloads asked for over HTTP */
+    int signal_fd;
+    int64_t started_boot_ms;
+    bool pruning;
+
+    atomic_bool stopping, healthy; /* any thread */
+    atomic_bool connected;         /* a broker has answered, the sources run */
+    _Atomic(int64_t) generation;   /* of the configuration */
+    atomic_bool prune_done;
+};
+
+/* house.c */
+int house_start(const struct options *o, struct conf *conf, struct house **ret,
+                struct err *err);
+/* Drains within stop.drain, then tears down.  0, or 1 when something hung. */
+int house_stop(struct house **ph);
+bool house_ready(struct house *h, char *why, size_t whylen); /* any thread */
+/* Interned name of a configured app, or NULL.  Any thread. */
+const struct app_name *house_known_app(void *arg, const char *name, size_t len);
+
+/* control.c: until told to stop. */
+void control_run(struct house *h);
+/* From another thread: a reload on the control thread. */
+int control_reload(struct house *h, char **ret_report, struct err *err);
+
+/* reload.c; control thread. */
+int reload(struct house *h, char **ret_report, struct err *err);
+/* Names the apps of a registry to dispatch and scheduler. */
+int serve_apps(struct house *h, struct registry *r);
+void retire_step(struct house *h); /* looks after replaced instances */
+/* What a configuration needs of us beyond conf_load: formats, zones. */
+int house_check(const struct conf *c, struct err *err);
+
+/* kafka.c */
+int kafka_prepare(struct house *h, struct err *err);
+int connector_start(struct house *h, struct err *err);
+void connector_stop(struct house *h);
+
+/* sources.c */
+int sources_follow(struct house *h, const struct conf *conf, struct err *err);
+void sources_stop(struct house *h, int64_t deadline_boot_ms);
+
+/* api.c, views.c */
+int api_start(struct house *h, struct err *err);
+int view_status(void *arg, struct buf *json);
+int view_apps(void *arg, struct buf *json);
+
+/* upkeep.c: called some times a second by control. */
+void upkeep(struct house *h, int64_t now_boot_ms);
+
+/* notify.c: systemd, when it is there. */
+void notify_ready(void);
+void notify_reloading(void);
+void notify_stopping(void);
+void notify_watchdog(void);
+
+#endif
