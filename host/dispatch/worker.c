@@ -118,24 +118,23 @@ static bool run_job(struct worker *w, struct job *j)
     int64_t now = clock_wall_ms();
     int64_t deadline = p->timeout_ms > 0 ? now + p->timeout_ms : 0;
     struct attempt *a;
-    uint64_t token;
 
     if (attempt_open(w->d->attempts, w->instance, j, now, deadline, &a) < 0) {
         put_back(w, j);
         return false;
     }
     a->owner = policy_ref(w->policy);
-    token = a->token;
     metric_observe_ms(w->slot->m_lateness, now - j->due_ms);
     if (policy_skips(p, j, now)) {
-        (void)attempt_expire(w->d->attempts, token, ATTEMPT_SKIPPED, now);
+        (void)attempt_expire(w->d->attempts, a->token, ATTEMPT_SKIPPED, now);
+        (void)attempt_abort(a, &j); /* has ended: only lets go of it */
         return true;
     }
     begin(w, a);
     if (attempt_run(a) < 0) { /* serial, and a late call is still inside */
-        struct policy *owner = a->owner;
+        struct policy *owner = a->owner; /* ours only if it has not ended */
 
-        if (attempt_abort(a, token, &j) == 0) {
+        if (attempt_abort(a, &j) == 0) {
             policy_unref(&owner);
             put_back(w, j);
         }

@@ -430,7 +430,7 @@ const char *attempt_end_name(enum attempt_end why)
     static const char *const names[] = {
         [ATTEMPT_OPEN] = "open",       [ATTEMPT_ANSWERED] = "answered",
         [ATTEMPT_TIMEOUT] = "timeout", [ATTEMPT_RELOAD] = "reload",
-        [ATTEMPT_STOP] = "stop",
+        [ATTEMPT_STOP] = "stop",       [ATTEMPT_SKIPPED] = "skipped",
     };
 
     return names[why];
