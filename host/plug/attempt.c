@@ -284,6 +284,8 @@ static void end_by_host(struct slot *s, enum attempt_end why, int64_t now_ms)
     if (why == ATTEMPT_TIMEOUT)
         (void)snprintf(text, sizeof(text), "no answer within %lld ms",
                        (long long)(now_ms - s->a.opened_ms));
+    else if (why == ATTEMPT_SKIPPED)
+        (void)snprintf(text, sizeof(text), "skipped: too late by its misfire policy");
     else
         (void)snprintf(text, sizeof(text), "no answer before the %s",
                        attempt_end_name(why));
