@@ -2,7 +2,7 @@
  *
  * plug/attempt.c - opening, running and ending attempts; see attempt.h.
  *
- * Any thread.  Whoever locks an open slot first takes the outcome; the rest
+ * Any thread.  Whoever locks an open cell first takes the outcome; the rest
  * find it closed.
  */
 #include "config.h"
@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "job/headers.h"
 #include "plug/crash.h"
-#include "plug/slot.h"
+#include "plug/cell.h"
 
 /* ---- opening ------------------------------------------------------------- */
 
@@ -27,11 +27,11 @@ int attempt_open(struct attempt_table *t, struct plugin_instance *i,
                  struct attempt **ret)
 {
     int r = instance_attempt_begin(i);
-    struct slot *s;
+    struct cell *s;
 
     if (r < 0)
         return r;
-    s = slot_get(t, &r);
+    s = cell_get(t, &r);
     if (s == NULL) {
         instance_attempt_end(i);
         instance_unref(&i);
@@ -41,27 +41,27 @@ int attempt_open(struct attempt_table *t, struct plugin_instance *i,
     s->a.instance = i; /* with the reference of instance_attempt_begin */
     s->a.opened_ms = now_ms;
     list_init(&s->a.link);
-    slot_open(s, deadline_ms);
+    cell_open(s, deadline_ms);
     *ret = &s->a;
     return 0;
 }
 
 int attempt_abort(struct attempt *a, struct job **ret_job)
 {
-    struct slot *s = slot_of(a), *locked = slot_lock(s->table, a->token);
+    struct cell *s = cell_of(a), *locked = cell_lock(s->table, a->token);
 
     if (locked == NULL) {
-        slot_unref(s);
+        cell_unref(s);
         return -ESTALE;
     }
-    slot_end(s, &(struct slot_answer){.outcome = ONTIME_RETRY}, 0);
-    slot_unlock(s);
+    cell_end(s, &(struct cell_answer){.outcome = ONTIME_RETRY}, 0);
+    cell_unlock(s);
     *ret_job = a->job;
     a->job = NULL;
     instance_attempt_end(a->instance);
     (void)atomic_fetch_sub_explicit(&s->table->open, 1, memory_order_relaxed);
-    slot_unref(s);
-    slot_unref(s);
+    cell_unref(s);
+    cell_unref(s);
     return 0;
 }
 
@@ -80,7 +80,7 @@ static char *put_number(char *at, uint64_t v)
 }
 
 /* "<store id>-<id>-<version>", by hand: it is made for every attempt. */
-static void make_key(struct slot *s, const struct job *job)
+static void make_key(struct cell *s, const struct job *job)
 {
     size_t n = strlen(s->table->store_id);
     char *at = s->idempotency_key;
@@ -95,7 +95,7 @@ static void make_key(struct slot *s, const struct job *job)
 }
 
 /* Headers as the plugin gets them: an array, names with a NUL. */
-static int unpack_headers(struct slot *s, struct span encoded,
+static int unpack_headers(struct cell *s, struct span encoded,
                           struct ontime_job *j)
 {
     struct headers_iter it;
@@ -128,8 +128,8 @@ static int unpack_headers(struct slot *s, struct span encoded,
     return 0;
 }
 
-/* What execute is shown of the job.  Under the slot's lock. */
-static int make_job(struct slot *s, int64_t now_ms, struct ontime_job *ret)
+/* What execute is shown of the job.  Under the cell's lock. */
+static int make_job(struct cell *s, int64_t now_ms, struct ontime_job *ret)
 {
     const struct job *job = s->a.job;
 
@@ -155,26 +155,26 @@ static int make_job(struct slot *s, int64_t now_ms, struct ontime_job *ret)
 
 /* Gives the call's reference back, then hands over, in this order, so that
  * the receiver finds the job its own. */
-static void leave(struct slot *s, bool won)
+static void leave(struct cell *s, bool won)
 {
     if (won) {
         (void)atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel);
-        slot_hand_over(s); /* the outcome's reference goes with it */
+        cell_hand_over(s); /* the outcome's reference goes with it */
     } else {
-        slot_unref(s);
+        cell_unref(s);
     }
 }
 
 /* Ends the attempt by what execute returned, if it is still open. */
-static bool end_call(struct slot *s, uint64_t token, int code)
+static bool end_call(struct cell *s, uint64_t token, int code)
 {
-    struct slot_answer answer = {.by = ATTEMPT_ANSWERED, .outcome = code};
+    struct cell_answer answer = {.by = ATTEMPT_ANSWERED, .outcome = code};
     char text[64];
 
-    if (slot_lock(s->table, token) == NULL)
+    if (cell_lock(s->table, token) == NULL)
         return false; /* complete() or a timeout was faster */
     if (code == ONTIME_PENDING) {
-        slot_unlock(s);
+        cell_unlock(s);
         return false;
     }
     if (code != ONTIME_DONE && code != ONTIME_RETRY && code != ONTIME_FAIL) {
@@ -183,15 +183,15 @@ static bool end_call(struct slot *s, uint64_t token, int code)
         answer.outcome = ONTIME_FAIL;
         answer.message = text;
     }
-    slot_end(s, &answer, clock_wall_ms());
-    slot_unlock(s);
+    cell_end(s, &answer, clock_wall_ms());
+    cell_unlock(s);
     return true;
 }
 
 /* Called when the job could not be shown to the plugin.  Locked; unlocks. */
-static void end_unshown(struct slot *s, int error)
+static void end_unshown(struct cell *s, int error)
 {
-    struct slot_answer answer = {.by = ATTEMPT_ANSWERED,
+    struct cell_answer answer = {.by = ATTEMPT_ANSWERED,
                                  .outcome = ONTIME_FAIL,
                                  .message = "the job's headers are damaged"};
 
@@ -199,13 +199,13 @@ static void end_unshown(struct slot *s, int error)
         answer.outcome = ONTIME_RETRY;
         answer.message = "out of memory";
     }
-    slot_end(s, &answer, clock_wall_ms());
-    slot_unlock(s);
+    cell_end(s, &answer, clock_wall_ms());
+    cell_unlock(s);
 }
 
 int attempt_run(struct attempt *a)
 {
-    struct slot *s = slot_of(a);
+    struct cell *s = cell_of(a);
     struct plugin_instance *i = a->instance;
     const struct plugin_object *o = instance_object(i);
     const struct ontime_plugin *p = plugin_object_plugin(o);
@@ -219,9 +219,9 @@ int attempt_run(struct attempt *a)
      * open attempt may be closed. */
     if (!instance_call_begin(i))
         return -EBUSY;
-    if (slot_lock(s->table, a->token) == NULL) {
+    if (cell_lock(s->table, a->token) == NULL) {
         instance_call_end(i);
-        slot_unref(s);
+        cell_unref(s);
         return 0;
     }
     a->started_ms = clock_wall_ms();
@@ -232,7 +232,7 @@ int attempt_run(struct attempt *a)
         leave(s, true);
         return 0;
     }
-    slot_unlock(s);
+    cell_unlock(s);
     note.app = job.app;
     note.job = job.id;
     former = crash_enter(&note);
@@ -251,8 +251,8 @@ int attempt_complete(struct attempt_table *t,
                      const struct plugin_instance *self, uint64_t token,
                      const struct ontime_result *r)
 {
-    struct slot_answer answer = {.by = ATTEMPT_ANSWERED};
-    struct slot *s;
+    struct cell_answer answer = {.by = ATTEMPT_ANSWERED};
+    struct cell *s;
 
     if (r == NULL || !ONTIME_HAS(r, outcome) ||
         (r->outcome != ONTIME_DONE && r->outcome != ONTIME_RETRY &&
@@ -261,24 +261,24 @@ int attempt_complete(struct attempt_table *t,
     answer.outcome = r->outcome;
     answer.retry_ms = ONTIME_HAS(r, retry_ms) ? r->retry_ms : 0;
     answer.message = ONTIME_HAS(r, message) ? r->message : NULL;
-    s = slot_lock(t, token);
+    s = cell_lock(t, token);
     if (s != NULL && s->a.instance != self) {
-        slot_unlock(s);
+        cell_unlock(s);
         s = NULL;
     }
     if (s == NULL) {
         (void)atomic_fetch_add_explicit(&t->stale, 1, memory_order_relaxed);
         return -ESTALE;
     }
-    slot_end(s, &answer, clock_wall_ms());
-    slot_unlock(s);
-    slot_hand_over(s);
+    cell_end(s, &answer, clock_wall_ms());
+    cell_unlock(s);
+    cell_hand_over(s);
     return 0;
 }
 
-static void end_by_host(struct slot *s, enum attempt_end why, int64_t now_ms)
+static void end_by_host(struct cell *s, enum attempt_end why, int64_t now_ms)
 {
-    struct slot_answer answer = {.by = why, .outcome = ONTIME_RETRY};
+    struct cell_answer answer = {.by = why, .outcome = ONTIME_RETRY};
     char text[96];
 
     if (why == ATTEMPT_TIMEOUT)
@@ -290,15 +290,15 @@ static void end_by_host(struct slot *s, enum attempt_end why, int64_t now_ms)
         (void)snprintf(text, sizeof(text), "no answer before the %s",
                        attempt_end_name(why));
     answer.message = text;
-    slot_end(s, &answer, now_ms);
-    slot_unlock(s);
-    slot_hand_over(s);
+    cell_end(s, &answer, now_ms);
+    cell_unlock(s);
+    cell_hand_over(s);
 }
 
 int attempt_expire(struct attempt_table *t, uint64_t token,
                    enum attempt_end why, int64_t now_ms)
 {
-    struct slot *s = slot_lock(t, token);
+    struct cell *s = cell_lock(t, token);
 
     if (s == NULL)
         return -ESTALE;
@@ -306,17 +306,17 @@ int attempt_expire(struct attempt_table *t, uint64_t token,
     return 0;
 }
 
-/* The slot of that index, locked, if it is open; else NULL. */
-static struct slot *lock_index(struct attempt_table *t, uint32_t index)
+/* The cell of that index, locked, if it is open; else NULL. */
+static struct cell *lock_index(struct attempt_table *t, uint32_t index)
 {
-    struct slot *block = atomic_load_explicit(&t->blocks[index / SLOT_BLOCK],
+    struct cell *block = atomic_load_explicit(&t->blocks[index / CELL_BLOCK],
                                               memory_order_acquire);
-    struct slot *s = &block[index % SLOT_BLOCK];
+    struct cell *s = &block[index % CELL_BLOCK];
 
     (void)pthread_mutex_lock(&s->mtx);
     if (s->open)
         return s;
-    slot_unlock(s);
+    cell_unlock(s);
     return NULL;
 }
 
@@ -334,7 +334,7 @@ unsigned attempt_expire_due(struct attempt_table *t, int64_t now_ms)
     unsigned n = 0;
 
     for (uint32_t i = 0; i < made; i++) {
-        struct slot *s;
+        struct cell *s;
 
         if (!is_due(t, i, now_ms))
             continue;
@@ -345,7 +345,7 @@ unsigned attempt_expire_due(struct attempt_table *t, int64_t now_ms)
             end_by_host(s, ATTEMPT_TIMEOUT, now_ms);
             n++;
         } else {
-            slot_unlock(s);
+            cell_unlock(s);
         }
     }
     return n;
@@ -359,7 +359,7 @@ unsigned attempt_expire_instance(struct attempt_table *t,
     unsigned n = 0;
 
     for (uint32_t k = 0; k < made; k++) {
-        struct slot *s = lock_index(t, k);
+        struct cell *s = lock_index(t, k);
 
         if (s == NULL)
             continue;
@@ -367,7 +367,7 @@ unsigned attempt_expire_instance(struct attempt_table *t,
             end_by_host(s, why, now_ms);
             n++;
         } else {
-            slot_unlock(s);
+            cell_unlock(s);
         }
     }
     return n;
@@ -375,10 +375,10 @@ unsigned attempt_expire_instance(struct attempt_table *t,
 
 bool attempt_is_open(struct attempt_table *t, uint64_t token)
 {
-    struct slot *s = slot_lock(t, token);
+    struct cell *s = cell_lock(t, token);
 
     if (s != NULL)
-        slot_unlock(s);
+        cell_unlock(s);
     return s != NULL;
 }
 
@@ -405,7 +405,7 @@ static struct job *copy_job(const struct job *job)
 
 struct job *attempt_take_job(struct attempt *a)
 {
-    struct slot *s = slot_of(a);
+    struct cell *s = cell_of(a);
     struct job *job = a->job;
 
     if (job == NULL)
@@ -422,7 +422,7 @@ void attempt_free(struct attempt **pa)
 
     *pa = NULL;
     if (a != NULL)
-        slot_unref(slot_of(a));
+        cell_unref(cell_of(a));
 }
 
 /* ---- names --------------------------------------------------------------- */

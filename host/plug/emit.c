@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "job/headers.h"
-#include "plug/slot.h"
+#include "plug/cell.h"
 
 #define VARINT_MAX 10
 
@@ -84,8 +84,8 @@ static struct span put_headers(char *at, const struct parts *p)
     return (struct span){at, b.len};
 }
 
-/* A piece for a struct of head bytes and the parts.  Under the slot's lock. */
-static int take_piece(struct slot *s, size_t head, const struct parts *p,
+/* A piece for a struct of head bytes and the parts.  Under the cell's lock. */
+static int take_piece(struct cell *s, size_t head, const struct parts *p,
                       char **ret)
 {
     const struct attempt_table_settings *set = &s->table->set;
@@ -99,15 +99,15 @@ static int take_piece(struct slot *s, size_t head, const struct parts *p,
 }
 
 /* The open attempt of self, locked, or NULL. */
-static struct slot *lock_own(struct attempt_table *t,
+static struct cell *lock_own(struct attempt_table *t,
                              const struct plugin_instance *self, uint64_t token)
 {
-    struct slot *s = slot_lock(t, token);
+    struct cell *s = cell_lock(t, token);
 
     if (s != NULL && s->a.instance == self)
         return s;
     if (s != NULL)
-        slot_unlock(s);
+        cell_unlock(s);
     (void)atomic_fetch_add_explicit(&t->stale, 1, memory_order_relaxed);
     return NULL;
 }
@@ -124,19 +124,19 @@ static const char *why_refused(int error)
     }
 }
 
-static int finish(struct slot *s, int r)
+static int finish(struct cell *s, int r)
 {
     if (r < 0 && s->refused == 0) {
         s->refused = r;
         s->refused_why = why_refused(r);
     }
-    slot_unlock(s);
+    cell_unlock(s);
     return r;
 }
 
 /* ---- records ------------------------------------------------------------- */
 
-static int add_record(struct slot *s, const struct ontime_record *r,
+static int add_record(struct cell *s, const struct ontime_record *r,
                       const struct topic_name *topic, const struct parts *p)
 {
     struct attempt *a = &s->a;
@@ -166,7 +166,7 @@ int attempt_emit(struct attempt_table *t, const struct plugin_instance *self,
 {
     struct parts p;
     const struct topic_name *topic = NULL;
-    struct slot *s;
+    struct cell *s;
     int e = -EINVAL;
 
     if (r != NULL) {
@@ -185,7 +185,7 @@ int attempt_emit(struct attempt_table *t, const struct plugin_instance *self,
 
 /* ---- follow-ups ---------------------------------------------------------- */
 
-static int add_followup(struct slot *s, const struct ontime_followup *f,
+static int add_followup(struct cell *s, const struct ontime_followup *f,
                         const struct app_name *app, const struct parts *p)
 {
     struct attempt *a = &s->a;
@@ -216,7 +216,7 @@ int attempt_schedule(struct attempt_table *t,
 {
     struct parts p;
     const struct app_name *app = NULL;
-    struct slot *s;
+    struct cell *s;
     int e = -EINVAL;
 
     if (f != NULL) {

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plug/slot.c - the memory behind attempts and tokens; see slot.h.
+ * plug/cell.c - the memory behind attempts and tokens; see cell.h.
  *
- * Any thread.  A slot's own lock guards what a token may reach; the table's
- * lock is held for a few instructions, to take a slot and to put it back.
+ * Any thread.  A cell's own lock guards what a token may reach; the table's
+ * lock is held for a few instructions, to take a cell and to put it back.
  */
 #include "config.h"
 
-#include "plug/slot.h"
+#include "plug/cell.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define INDEX_MASK ((UINT64_C(1) << SLOT_INDEX_BITS) - 1)
+#define INDEX_MASK ((UINT64_C(1) << CELL_INDEX_BITS) - 1)
 #define BYTES_DEFAULT (1u << 20)
 #define RECORD_DEFAULT 1000000u
 #define MESSAGE_MAX 1000
@@ -23,7 +23,7 @@
 
 static size_t block_count(uint32_t capacity)
 {
-    return (capacity + SLOT_BLOCK - 1) / SLOT_BLOCK;
+    return (capacity + CELL_BLOCK - 1) / CELL_BLOCK;
 }
 
 int attempt_table_new(const struct attempt_table_settings *set,
@@ -33,7 +33,7 @@ int attempt_table_new(const struct attempt_table_settings *set,
     struct attempt_table *t;
 
     if (set->capacity == 0 || set->capacity > INDEX_MASK + 1 ||
-        strlen(id) > SLOT_STORE_ID_MAX)
+        strlen(id) > CELL_STORE_ID_MAX)
         return err_set(err, -EINVAL,
                        "attempts: capacity %u, store id of %zu characters",
                        set->capacity, strlen(id));
@@ -68,10 +68,10 @@ void attempt_table_free(struct attempt_table **pt)
         return;
     assert(t->used == 0);
     made = atomic_load(&t->made);
-    for (uint32_t i = 0; i < made; i += SLOT_BLOCK) {
-        struct slot *block = atomic_load(&t->blocks[i / SLOT_BLOCK]);
+    for (uint32_t i = 0; i < made; i += CELL_BLOCK) {
+        struct cell *block = atomic_load(&t->blocks[i / CELL_BLOCK]);
 
-        for (uint32_t k = 0; k < SLOT_BLOCK && i + k < made; k++) {
+        for (uint32_t k = 0; k < CELL_BLOCK && i + k < made; k++) {
             arena_done(&block[k].arena);
             (void)pthread_mutex_destroy(&block[k].mtx);
         }
@@ -98,22 +98,22 @@ uint64_t attempt_table_stale(const struct attempt_table *t)
     return atomic_load(&t->stale);
 }
 
-/* ---- slots --------------------------------------------------------------- */
+/* ---- cells --------------------------------------------------------------- */
 
-/* Makes the next block of slots, all free.  Under the table's lock. */
+/* Makes the next block of cells, all free.  Under the table's lock. */
 static int grow(struct attempt_table *t)
 {
     uint32_t first = atomic_load(&t->made), n = t->set.capacity - first;
-    struct slot *block;
+    struct cell *block;
 
     if (n == 0)
         return -EAGAIN;
-    n = n < SLOT_BLOCK ? n : SLOT_BLOCK;
+    n = n < CELL_BLOCK ? n : CELL_BLOCK;
     block = calloc(n, sizeof(*block));
     if (block == NULL)
         return -ENOMEM;
     for (uint32_t k = n; k-- > 0;) {
-        struct slot *s = &block[k];
+        struct cell *s = &block[k];
 
         (void)pthread_mutex_init(&s->mtx, NULL);
         arena_init(&s->arena);
@@ -122,15 +122,15 @@ static int grow(struct attempt_table *t)
         s->next = t->free;
         t->free = s;
     }
-    atomic_store_explicit(&t->blocks[first / SLOT_BLOCK], block,
+    atomic_store_explicit(&t->blocks[first / CELL_BLOCK], block,
                           memory_order_release);
     atomic_store(&t->made, first + n);
     return 0;
 }
 
-struct slot *slot_get(struct attempt_table *t, int *ret_error)
+struct cell *cell_get(struct attempt_table *t, int *ret_error)
 {
-    struct slot *s;
+    struct cell *s;
     int r = 0;
 
     (void)pthread_mutex_lock(&t->mtx);
@@ -150,14 +150,14 @@ struct slot *slot_get(struct attempt_table *t, int *ret_error)
     return s;
 }
 
-void slot_open(struct slot *s, int64_t deadline_ms)
+void cell_open(struct cell *s, int64_t deadline_ms)
 {
     struct attempt_table *t = s->table;
 
     (void)atomic_fetch_add_explicit(&t->open, 1, memory_order_relaxed);
     (void)pthread_mutex_lock(&s->mtx);
     s->generation++;
-    s->a.token = s->generation << SLOT_INDEX_BITS | s->index;
+    s->a.token = s->generation << CELL_INDEX_BITS | s->index;
     s->records_end = &s->a.records;
     s->followups_end = &s->a.followups;
     s->open = true;
@@ -166,20 +166,20 @@ void slot_open(struct slot *s, int64_t deadline_ms)
     (void)pthread_mutex_unlock(&s->mtx);
 }
 
-static struct slot *slot_at(struct attempt_table *t, uint64_t index)
+static struct cell *cell_at(struct attempt_table *t, uint64_t index)
 {
-    struct slot *block;
+    struct cell *block;
 
     if (index >= t->set.capacity)
         return NULL;
-    block = atomic_load_explicit(&t->blocks[index / SLOT_BLOCK],
+    block = atomic_load_explicit(&t->blocks[index / CELL_BLOCK],
                                  memory_order_acquire);
-    return block != NULL ? &block[index % SLOT_BLOCK] : NULL;
+    return block != NULL ? &block[index % CELL_BLOCK] : NULL;
 }
 
-struct slot *slot_lock(struct attempt_table *t, uint64_t token)
+struct cell *cell_lock(struct attempt_table *t, uint64_t token)
 {
-    struct slot *s = slot_at(t, token & INDEX_MASK);
+    struct cell *s = cell_at(t, token & INDEX_MASK);
 
     if (s == NULL)
         return NULL;
@@ -190,18 +190,18 @@ struct slot *slot_lock(struct attempt_table *t, uint64_t token)
     return NULL;
 }
 
-void slot_unlock(struct slot *s)
+void cell_unlock(struct cell *s)
 {
     (void)pthread_mutex_unlock(&s->mtx);
 }
 
-struct slot *slot_of(struct attempt *a)
+struct cell *cell_of(struct attempt *a)
 {
-    return list_of(a, struct slot, a);
+    return list_of(a, struct cell, a);
 }
 
-/* Empties a slot that nobody refers to, and puts it back. */
-static void slot_put(struct slot *s)
+/* Empties a cell that nobody refers to, and puts it back. */
+static void cell_put(struct cell *s)
 {
     struct attempt_table *t = s->table;
     struct attempt *a = &s->a;
@@ -218,16 +218,16 @@ static void slot_put(struct slot *s)
     (void)pthread_mutex_unlock(&t->mtx);
 }
 
-void slot_unref(struct slot *s)
+void cell_unref(struct cell *s)
 {
     if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
-        slot_put(s);
+        cell_put(s);
 }
 
 /* ---- the end ------------------------------------------------------------- */
 
 /* Copies text as UTF-8: bytes that are none become '?'. */
-static void take_message(struct slot *s, const char *text)
+static void take_message(struct cell *s, const char *text)
 {
     size_t len, at = 0, step;
     char *copy;
@@ -249,10 +249,10 @@ static void take_message(struct slot *s, const char *text)
     s->a.message = (struct span){copy, len};
 }
 
-void slot_end(struct slot *s, const struct slot_answer *answer, int64_t now_ms)
+void cell_end(struct cell *s, const struct cell_answer *answer, int64_t now_ms)
 {
     struct attempt *a = &s->a;
-    struct slot_answer out = *answer;
+    struct cell_answer out = *answer;
 
     if (out.outcome == ONTIME_DONE && s->refused != 0) {
         out.outcome = s->refused == -ENOMEM ? ONTIME_RETRY : ONTIME_FAIL;
@@ -275,7 +275,7 @@ void slot_end(struct slot *s, const struct slot_answer *answer, int64_t now_ms)
     s->open = false;
 }
 
-void slot_hand_over(struct slot *s)
+void cell_hand_over(struct cell *s)
 {
     struct attempt_table *t = s->table;
 
