@@ -156,3 +156,8 @@ int conf_secret(const char *value, char **ret, struct err *err)
 {
     return secret_resolve(value, ret, err);
 }
+
+int conf_secret_pair(const char *pair, char **ret, struct err *err)
+{
+    return secret_resolve_pair(pair, ret, err);
+}

@@ -168,5 +168,8 @@ int conf_reference(FILE *f, bool markdown);
  * secret resolved; other text as it is.  *ret is free()d (after wiping) by the
  * caller.  -ENOENT, -EACCES, ... , -EINVAL (empty, or with a NUL), -EFBIG. */
 int conf_secret(const char *value, char **ret, struct err *err);
+/* The same for the value in "name=value", as in the lists for librdkafka:
+ * "name=file:/path" becomes "name=<the secret>". */
+int conf_secret_pair(const char *pair, char **ret, struct err *err);
 
 #endif

@@ -99,3 +99,29 @@ int secret_resolve(const char *value, char **ret, struct err *err)
                        value + 4);
     return keep(text, ret, err);
 }
+
+int secret_resolve_pair(const char *pair, char **ret, struct err *err)
+{
+    size_t name = strcspn(pair, "=");
+    char *secret = NULL, *made = NULL;
+    size_t len;
+    int r;
+
+    if (pair[name] != '=')
+        return keep(pair, ret, err);
+    r = secret_resolve(pair + ++name, &secret, err);
+    if (r < 0)
+        return r;
+    len = strlen(secret);
+    made = malloc(name + len + 1);
+    if (made != NULL) {
+        memcpy(made, pair, name);
+        memcpy(made + name, secret, len + 1);
+        *ret = made;
+    } else {
+        r = err_set(err, -ENOMEM, "no memory for a secret");
+    }
+    explicit_bzero(secret, len);
+    free(secret);
+    return r;
+}

@@ -301,6 +301,31 @@ static void secrets_stand_elsewhere(void **state)
     secret_fails("file:/tmp", -EISDIR, "/tmp");
 }
 
+static void secrets_in_pairs(void **state)
+{
+    static const struct {
+        const char *pair, *want;
+    } cases[] = {
+        {"sasl.password=env:TEST_CONF_SECRET", "sasl.password=hush"},
+        {"linger.ms=5", "linger.ms=5"},
+        {"a=", "a="},
+        {"no pair", "no pair"},
+    };
+    char *got = NULL;
+
+    (void)state;
+    assert_int_equal(setenv("TEST_CONF_SECRET", "hush", 1), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(conf_secret_pair(cases[i].pair, &got, NULL), 0);
+        assert_string_equal(got, cases[i].want);
+        free(got);
+        got = NULL;
+    }
+    assert_int_equal(conf_secret_pair("a=file:/nonexistent", &got, NULL),
+                     -ENOENT);
+    assert_null(got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +339,7 @@ int main(void)
         cmocka_unit_test(every_row_is_in_the_reference),
         cmocka_unit_test(the_manual_is_up_to_date),
         cmocka_unit_test(secrets_stand_elsewhere),
+        cmocka_unit_test(secrets_in_pairs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

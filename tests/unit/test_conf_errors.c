@@ -187,6 +187,41 @@ static void bad_overrides(void **state)
     loaded_done(&l);
 }
 
+/* What follows from not having read a file would only hide it. */
+static void a_file_that_is_not_read_is_all_there_is(void **state)
+{
+    static const char *const over[] = {"apps.sms.retry.first=1s", NULL};
+    char path[500], want[600];
+    struct loaded l = load_file(
+        in_tree(path, sizeof(path), "tests/fixtures/conf/bad/syntax.cfg"),
+        over);
+
+    (void)state;
+    (void)snprintf(want, sizeof(want), "%s:2: syntax error\n", path);
+    assert_string_equal(l.report, want);
+    loaded_done(&l);
+}
+
+static void too_many_delays(void **state)
+{
+    struct buf text = BUF_INIT(1000);
+    struct loaded l;
+
+    (void)state;
+    buf_adds(&text, "apps.a.retry.delays=1s");
+    for (int i = 1; i < 32; i++)
+        buf_adds(&text, ",2s");
+    l = LOAD("apps.a.plugin=p", buf_cstr(&text));
+    assert_string_equal(l.report, "");
+    assert_int_equal(l.c->apps[0].backoff_table_len, 32);
+    loaded_done(&l);
+    buf_adds(&text, ",2s");
+    l = LOAD("apps.a.plugin=p", buf_cstr(&text));
+    assert_non_null(strstr(l.report, "expected a list of up to 32 times"));
+    loaded_done(&l);
+    buf_done(&text);
+}
+
 static void a_missing_file(void **state)
 {
     struct loaded l = load_file("/nonexistent/x.cfg", NULL);
@@ -298,6 +333,8 @@ int main(void)
         cmocka_unit_test(a_name_defined_twice),
         cmocka_unit_test(only_apps_and_sources_beside),
         cmocka_unit_test(bad_overrides),
+        cmocka_unit_test(a_file_that_is_not_read_is_all_there_is),
+        cmocka_unit_test(too_many_delays),
         cmocka_unit_test(a_missing_file),
         cmocka_unit_test(a_directory),
         cmocka_unit_test(not_a_text),

@@ -219,6 +219,16 @@ static void literals(void **state)
     literal_is(text_add_size, 1048576, "1MB");
 }
 
+static void texts_as_literals(void **state)
+{
+    struct buf b = BUF_INIT(1000);
+
+    (void)state;
+    text_add_string(&b, "a\"b\\c\n\x01\x7f\xc3\xa9");
+    assert_string_equal(buf_cstr(&b), "\"a\\\"b\\\\c\\x0a\\x01\\x7f\xc3\xa9\"");
+    buf_done(&b);
+}
+
 static void items(void **state)
 {
     static const char *const want[] = {"a", "b,c", "", "\\", "d"};
@@ -401,6 +411,7 @@ int main(void)
         cmocka_unit_test(durations_and_sizes),
         cmocka_unit_test(numbers),
         cmocka_unit_test(literals),
+        cmocka_unit_test(texts_as_literals),
         cmocka_unit_test(items),
         cmocka_unit_test(addresses),
         cmocka_unit_test(levels),
