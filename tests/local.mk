@@ -16,6 +16,7 @@ unit_tests = \
 	tests/unit/test_conf_errors \
 	tests/unit/test_conf_table \
 	tests/unit/test_err \
+	tests/unit/test_format_ingest \
 	tests/unit/test_hash \
 	tests/unit/test_headers \
 	tests/unit/test_httpd \
@@ -28,6 +29,7 @@ unit_tests = \
 	tests/unit/test_inbox \
 	tests/unit/test_job \
 	tests/unit/test_json \
+	tests/unit/test_kafka_client \
 	tests/unit/test_kafka_consumer \
 	tests/unit/test_kafka_producer \
 	tests/unit/test_list \
@@ -50,6 +52,7 @@ tests_unit_test_conf_errors_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_table_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_table_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_format_ingest_LDADD = $(for_ingest) $(CMOCKA_LIBS)
 tests_unit_test_hash_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_headers_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_httpd_LDADD = $(for_httpd_alone) $(CMOCKA_LIBS)
@@ -75,6 +78,7 @@ tests_unit_test_inbox_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_job_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_json_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_json_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_unit_test_kafka_client_LDADD = $(for_kafka) $(CMOCKA_LIBS)
 tests_unit_test_kafka_consumer_LDADD = $(for_job) $(for_kafka) $(CMOCKA_LIBS)
 tests_unit_test_kafka_producer_LDADD = $(for_job) $(for_kafka) $(CMOCKA_LIBS)
 tests_unit_test_list_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -90,6 +94,7 @@ tests_unit_test_when_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_zone_LDADD = $(for_job) $(CMOCKA_LIBS)
 
 EXTRA_DIST += \
+	tests/contract/store.h \
 	tests/support/fakehouse.h \
 	tests/support/rawhttp.h \
 	tests/unit/conf_load.h \
@@ -131,6 +136,7 @@ TESTS += $(run_scripts)
 dist_check_SCRIPTS += $(script_tests) tests/support/with-kafka
 EXTRA_DIST += \
 	.clang-format \
+	tests/fixtures/conf \
 	tests/support/kafka.sh \
 	tests/support/kafka/pom.xml \
 	tests/support/ontimed.sh \

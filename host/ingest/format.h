@@ -15,8 +15,9 @@
 struct format_source { /* frozen: what a decoder needs of its source */
     const struct app_name *default_app; /* NULL: none */
     const char *time_field;             /* NULL: no bare form */
-    const struct zone *zone;
-    const struct app_name *(*known_app)(void *arg, const char *name, size_t len);
+    const struct zone *zone;            /* of local times; NULL: UTC */
+    const struct app_name *(*known_app)(void *arg, const char *name,
+                                        size_t len);
     void *arg;
 };
 
@@ -28,13 +29,17 @@ struct format_input {
 
 struct format {
     const char *name;
-    bool wants_headers;
-    /* Fills item (kind, job or app+key, idempotency).  What item's spans point
-     * to lives as long as item->job, or the input where there is no job.
+    bool wants_headers; /* format_input.headers is filled in */
+    /*
+     * Fills item (kind, job or app+key, idempotency).  What item's spans point
+     * to lives as long as item->job, or the input where there is no job.  On
+     * failure item->job is NULL.
      * -EINVAL: the message is bad, err says why in one sentence fit for the
-     * dead letter's error-message.  -ENOMEM. */
-    int (*decode)(const struct format_source *src, const struct format_input *in,
-                  struct put_item *item, struct err *err);
+     * dead letter's error-message.  -ENOMEM (err.retry).
+     */
+    int (*decode)(const struct format_source *src,
+                  const struct format_input *in, struct put_item *item,
+                  struct err *err);
 };
 
 const struct format *format_find(const char *name); /* NULL: unknown */
