@@ -14,7 +14,7 @@
 #include "conf/report.h"
 #include "conf/setting.h"
 
-void *build_base(const struct conf *c, enum conf_place in, size_t index)
+void *conf_build_base(const struct conf *c, enum conf_place in, size_t index)
 {
     if (in == CONF_IN_APP)
         return &c->apps[index];
@@ -23,8 +23,8 @@ void *build_base(const struct conf *c, enum conf_place in, size_t index)
     return (void *)(uintptr_t)c;
 }
 
-struct conf_origin *build_origins(const struct conf *c, enum conf_place in,
-                                  size_t index)
+struct conf_origin *conf_build_origins(const struct conf *c, enum conf_place in,
+                                       size_t index)
 {
     if (in == CONF_IN_APP)
         return c->priv->apps[index].origin;
@@ -33,7 +33,7 @@ struct conf_origin *build_origins(const struct conf *c, enum conf_place in,
     return c->priv->origin;
 }
 
-size_t build_count(const struct conf *c, enum conf_place in)
+size_t conf_build_count(const struct conf *c, enum conf_place in)
 {
     if (in == CONF_IN_APP)
         return c->app_count;
@@ -75,7 +75,7 @@ static void free_private(struct conf *c)
     free(p);
 }
 
-void build_free_conf(struct conf **pc)
+void conf_build_free_conf(struct conf **pc)
 {
     struct conf *c = *pc;
 
@@ -85,7 +85,7 @@ void build_free_conf(struct conf **pc)
     free_private(c);
     for (size_t i = 0; i < c->app_count; i++) {
         free_rows(CONF_IN_APP, &c->apps[i]);
-        setting_free_all(&c->apps[i]);
+        conf_setting_free_all(&c->apps[i]);
     }
     for (size_t i = 0; i < c->source_count; i++) {
         free_rows(CONF_IN_SOURCE, &c->sources[i]);
@@ -111,7 +111,7 @@ static int set_defaults(enum conf_place in, void *base)
     return 0;
 }
 
-int build_init(struct conf_build *b)
+int conf_build_init(struct conf_build *b)
 {
     struct conf *c = calloc(1, sizeof(*c));
 
@@ -128,13 +128,13 @@ int build_init(struct conf_build *b)
     return set_defaults(CONF_IN_CONF, c);
 }
 
-void build_done(struct conf_build *b)
+void conf_build_done(struct conf_build *b)
 {
     buf_done(&b->report);
-    build_free_conf(&b->c);
+    conf_build_free_conf(&b->c);
 }
 
-const char *build_name(struct conf_build *b, const char *s)
+const char *conf_build_name(struct conf_build *b, const char *s)
 {
     struct conf_private *p = b->c->priv;
     char **grown;
@@ -164,12 +164,12 @@ static struct conf_block *blocks_of(const struct conf *c, enum conf_place in)
     return in == CONF_IN_APP ? c->priv->apps : c->priv->sources;
 }
 
-struct conf_block *build_find(const struct conf *c, enum conf_place in,
-                              const char *key, size_t *ret_index)
+struct conf_block *conf_build_find(const struct conf *c, enum conf_place in,
+                                   const char *key, size_t *ret_index)
 {
     struct conf_block *blocks = blocks_of(c, in);
 
-    for (size_t i = 0; i < build_count(c, in); i++) {
+    for (size_t i = 0; i < conf_build_count(c, in); i++) {
         if (strcmp(blocks[i].key, key) == 0) {
             if (ret_index != NULL)
                 *ret_index = i;
@@ -232,7 +232,7 @@ static int add_block(struct conf *c, enum conf_place in, const char *key,
 
     if (r < 0)
         return r;
-    i = build_count(c, in) - 1;
+    i = conf_build_count(c, in) - 1;
     block = &blocks_of(c, in)[i];
     block->at = *at;
     block->key = strdup(key);
@@ -243,21 +243,21 @@ static int add_block(struct conf *c, enum conf_place in, const char *key,
         c->apps[i].file = at->file;
         c->apps[i].line = at->line;
     }
-    return set_defaults(in, build_base(c, in, i));
+    return set_defaults(in, conf_build_base(c, in, i));
 }
 
-bool build_block(struct conf_build *b, const struct conf_where *w,
-                 const struct conf_origin *at)
+bool conf_build_block(struct conf_build *b, const struct conf_where *w,
+                      const struct conf_origin *at)
 {
     const char *bad;
 
     if (b->no_memory)
         return false;
-    if (build_find(b->c, w->in, w->key, NULL) != NULL)
+    if (conf_build_find(b->c, w->in, w->key, NULL) != NULL)
         return true;
-    bad = form_key(w->key);
+    bad = conf_form_key(w->key);
     if (bad != NULL) {
-        report_error(b, at, "", "\"%.80s\": %s", w->key, bad);
+        conf_report_error(b, at, "", "\"%.80s\": %s", w->key, bad);
         return false;
     }
     b->no_memory = add_block(b->c, w->in, w->key, at) < 0;
@@ -276,36 +276,37 @@ static void set_row(struct conf_build *b, const char *path,
     int r;
 
     if (w->in != CONF_IN_CONF)
-        (void)build_find(b->c, w->in, w->key, &index);
-    base = build_base(b->c, w->in, index);
+        (void)conf_build_find(b->c, w->in, w->key, &index);
+    base = conf_build_base(b->c, w->in, index);
     if (w->row->type == CONF_FREE)
-        r = setting_set(base, w->name, raw, at, &why);
+        r = conf_setting_set(base, w->name, raw, at, &why);
     else
         r = conf_value_set(w->row, base, raw, &why);
     if (r == -ENOMEM)
         b->no_memory = true;
     else if (r < 0)
-        report_error(b, at, path, "%s",
-                     buf_cstr(&why) != NULL ? buf_cstr(&why) : "not valid");
+        conf_report_error(b, at, path, "%s",
+                          buf_cstr(&why) != NULL ? buf_cstr(&why)
+                                                 : "not valid");
     else
-        build_origins(b->c, w->in, index)[conf_row_index(w->row)] = *at;
+        conf_build_origins(b->c, w->in, index)[conf_row_index(w->row)] = *at;
     buf_done(&why);
 }
 
-void build_set(struct conf_build *b, const char *path,
-               const struct conf_raw *raw, const struct conf_origin *at)
+void conf_build_set(struct conf_build *b, const char *path,
+                    const struct conf_raw *raw, const struct conf_origin *at)
 {
     struct conf_where w;
 
     if (!conf_where(path, &w)) {
-        report_unknown(b, at, path, &w);
+        conf_report_unknown(b, at, path, &w);
         return;
     }
     if (w.group) {
-        report_error(b, at, path, "is a group of settings, not one");
+        conf_report_error(b, at, path, "is a group of settings, not one");
         return;
     }
-    if (w.in != CONF_IN_CONF && !build_block(b, &w, at))
+    if (w.in != CONF_IN_CONF && !conf_build_block(b, &w, at))
         return;
     if (!b->no_memory)
         set_row(b, path, &w, raw, at);

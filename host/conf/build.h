@@ -55,29 +55,29 @@ struct conf_build {
 };
 
 /* An empty snapshot with defaults.  -ENOMEM. */
-int build_init(struct conf_build *b);
-/* Frees what build_init made, and c when it is still there. */
-void build_done(struct conf_build *b);
-void build_free_conf(struct conf **pc);
+int conf_build_init(struct conf_build *b);
+/* Frees what conf_build_init made, and c when it is still there. */
+void conf_build_done(struct conf_build *b);
+void conf_build_free_conf(struct conf **pc);
 
 /* A copy of s that lives as long as the snapshot; "" without memory. */
-const char *build_name(struct conf_build *b, const char *s);
+const char *conf_build_name(struct conf_build *b, const char *s);
 
 /* Makes the block that w names if there is none yet.  False when it cannot be
  * (reported). */
-bool build_block(struct conf_build *b, const struct conf_where *w,
-                 const struct conf_origin *at);
+bool conf_build_block(struct conf_build *b, const struct conf_where *w,
+                      const struct conf_origin *at);
 /* The block of that key, or NULL; ret_index may be NULL. */
-struct conf_block *build_find(const struct conf *c, enum conf_place in,
-                              const char *key, size_t *ret_index);
+struct conf_block *conf_build_find(const struct conf *c, enum conf_place in,
+                                   const char *key, size_t *ret_index);
 /* Puts a value in; problems are reported. */
-void build_set(struct conf_build *b, const char *path,
-               const struct conf_raw *raw, const struct conf_origin *at);
+void conf_build_set(struct conf_build *b, const char *path,
+                    const struct conf_raw *raw, const struct conf_origin *at);
 
 /* The struct and the origins that rows of this place are kept in. */
-void *build_base(const struct conf *c, enum conf_place in, size_t index);
-struct conf_origin *build_origins(const struct conf *c, enum conf_place in,
-                                  size_t index);
-size_t build_count(const struct conf *c, enum conf_place in);
+void *conf_build_base(const struct conf *c, enum conf_place in, size_t index);
+struct conf_origin *conf_build_origins(const struct conf *c, enum conf_place in,
+                                       size_t index);
+size_t conf_build_count(const struct conf *c, enum conf_place in);
 
 #endif

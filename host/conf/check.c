@@ -39,8 +39,8 @@ static const struct conf_block *block_of(const struct conf_build *b,
 static struct conf_origin *origin_of(const struct conf_build *b,
                                      struct subject s)
 {
-    return &build_origins(b->c, s.in,
-                          s.index)[conf_row_index(conf_row(s.pattern))];
+    return &conf_build_origins(b->c, s.in,
+                               s.index)[conf_row_index(conf_row(s.pattern))];
 }
 
 static bool is_set(const struct conf_build *b, struct subject s)
@@ -78,7 +78,7 @@ wrong(struct conf_build *b, struct subject s, const char *fmt, ...)
     va_end(ap);
     conf_path_of(s.pattern, block != NULL ? block->key : "", path,
                  sizeof(path));
-    report_error(b, place_of(b, s), path, "%s", text);
+    conf_report_error(b, place_of(b, s), path, "%s", text);
 }
 
 /* ---- what depends ------------------------------------------------------ */
@@ -104,7 +104,7 @@ static void derive_instance(struct conf_build *b)
     if (gethostname(name, sizeof(name) - 1) < 0 || name[0] == '\0')
         (void)snprintf(name, sizeof(name), "localhost");
     name[64] = '\0';
-    if (form_name(name) != NULL)
+    if (conf_form_name(name) != NULL)
         (void)snprintf(name, sizeof(name), "localhost");
     replace(b, &b->c->instance_id, name);
     derived(b, HOST("instance.id"));
@@ -157,7 +157,7 @@ static void derive_app(struct conf_build *b, size_t i)
     derive_retry(b, i);
 }
 
-void check_derive(struct conf_build *b)
+void conf_check_derive(struct conf_build *b)
 {
     struct conf *c = b->c;
 
@@ -178,7 +178,7 @@ static void check_host(struct conf_build *b)
 {
     const struct conf *c = b->c;
 
-    if (!c->http_allow_remote && !form_is_loopback(c->http_listen))
+    if (!c->http_allow_remote && !conf_form_is_loopback(c->http_listen))
         wrong(b, HOST("http.listen"),
               "other machines can reach %s, and there is no authentication; "
               "use 127.0.0.1, or set http.allow_remote = true",
@@ -250,12 +250,12 @@ static void check_retry(struct conf_build *b, size_t i)
               a->backoff_table_len > 0 ? "delays" : "first");
     if (a->backoff_table_len > 0 &&
         (int64_t)a->backoff_table_len > a->max_attempts - 1)
-        report_warning(b, place_of(b, APP(i, "retry.delays")), "",
-                       "app %s: %lld attempts have %lld delays between them; "
-                       "the other %lld of retry.delays are never used",
-                       a->name, (long long)a->max_attempts,
-                       (long long)a->max_attempts - 1,
-                       (long long)a->backoff_table_len - a->max_attempts + 1);
+        conf_report_warning(
+            b, place_of(b, APP(i, "retry.delays")), "",
+            "app %s: %lld attempts have %lld delays between them; "
+            "the other %lld of retry.delays are never used",
+            a->name, (long long)a->max_attempts, (long long)a->max_attempts - 1,
+            (long long)a->backoff_table_len - a->max_attempts + 1);
 }
 
 static void check_app(struct conf_build *b, size_t i)
@@ -280,7 +280,7 @@ static void check_app(struct conf_build *b, size_t i)
     check_retry(b, i);
 }
 
-void check_all(struct conf_build *b)
+void conf_check_all(struct conf_build *b)
 {
     check_host(b);
     for (size_t i = 0; i < b->c->source_count; i++)

@@ -9,8 +9,8 @@
 #include "conf/build.h"
 
 /* Fills in what was not set and depends on other settings. */
-void check_derive(struct conf_build *b);
-/* Reports what cannot be, after check_derive. */
-void check_all(struct conf_build *b);
+void conf_check_derive(struct conf_build *b);
+/* Reports what cannot be, after conf_check_derive. */
+void conf_check_all(struct conf_build *b);
 
 #endif

@@ -23,19 +23,19 @@
 
 static int read_layers(struct conf_build *b, const struct conf_input *in)
 {
-    int r = build_init(b);
+    int r = conf_build_init(b);
 
     if (r == 0 && in->file != NULL)
-        r = file_read_all(b, in->file);
+        r = conf_file_read_all(b, in->file);
     if (r < 0 || b->unread) /* more would be consequences */
         return r;
     if (in->environ != NULL)
-        over_environment(b, in->environ);
-    over_options(b, in->overrides, in->override_count);
+        conf_over_environment(b, in->environ);
+    conf_over_options(b, in->overrides, in->override_count);
     if (!b->no_memory)
-        check_derive(b);
+        conf_check_derive(b);
     if (!b->no_memory)
-        check_all(b);
+        conf_check_all(b);
     return 0;
 }
 
@@ -64,7 +64,7 @@ int conf_load(const struct conf_input *in, struct conf **ret, char **ret_report,
         report = NULL;
     }
     free(report);
-    build_done(&b);
+    conf_build_done(&b);
     return r;
 }
 
@@ -85,7 +85,7 @@ void conf_unref(struct conf **pc)
     was = atomic_fetch_sub_explicit(&c->priv->refs, 1, memory_order_acq_rel);
     assert(was > 0);
     if (was == 1)
-        build_free_conf(&c);
+        conf_build_free_conf(&c);
 }
 
 const struct conf_app *conf_find_app(const struct conf *c, const char *name)
@@ -124,7 +124,7 @@ static const struct conf_row *first_difference(enum conf_place in,
 bool conf_app_same(const struct conf_app *a, const struct conf_app *b)
 {
     return first_difference(CONF_IN_APP, a, b, false) == NULL &&
-           setting_equal(a, b);
+           conf_setting_equal(a, b);
 }
 
 bool conf_source_same(const struct conf_source *a, const struct conf_source *b)
@@ -144,20 +144,20 @@ const char *conf_needs_restart(const struct conf *running,
 
 int conf_dump(const struct conf *c, FILE *f)
 {
-    return dump_conf(c, f);
+    return conf_dump_print(c, f);
 }
 
 int conf_reference(FILE *f, bool markdown)
 {
-    return reference_print(f, markdown);
+    return conf_reference_print(f, markdown);
 }
 
 int conf_secret(const char *value, char **ret, struct err *err)
 {
-    return secret_resolve(value, ret, err);
+    return conf_secret_resolve(value, ret, err);
 }
 
 int conf_secret_pair(const char *pair, char **ret, struct err *err)
 {
-    return secret_resolve_pair(pair, ret, err);
+    return conf_secret_resolve_pair(pair, ret, err);
 }

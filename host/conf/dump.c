@@ -49,7 +49,7 @@ static void end_line(struct dump *d, const struct conf_origin *at)
 {
     struct buf place = BUF_INIT(65536);
 
-    report_place(at, &place);
+    conf_report_place(at, &place);
     buf_adds(&d->out, "; # ");
     for (size_t i = 0; i < place.len; i++) {
         unsigned char c = (unsigned char)place.data[i];
@@ -97,7 +97,7 @@ static void dump_settings(struct dump *d, const struct conf_app *a)
 
         indent(d);
         buf_addf(&d->out, "%s = ", s->name);
-        show_setting(s, &d->out);
+        conf_show_setting(s, &d->out);
         end_line(d, &at);
     }
     close_group(d);
@@ -112,8 +112,8 @@ static const char *relative(const struct conf_row *row)
 
 static void dump_rows(struct dump *d, enum conf_place in, size_t index)
 {
-    const void *base = build_base(d->c, in, index);
-    const struct conf_origin *origin = build_origins(d->c, in, index);
+    const void *base = conf_build_base(d->c, in, index);
+    const struct conf_origin *origin = conf_build_origins(d->c, in, index);
 
     for (size_t i = 0; i < conf_row_count; i++) {
         const struct conf_row *row = &conf_rows[i];
@@ -129,7 +129,7 @@ static void dump_rows(struct dump *d, enum conf_place in, size_t index)
         }
         indent(d);
         buf_addf(&d->out, "%s = ", dot != NULL ? dot + 1 : rel);
-        show_value(row, base, &d->out);
+        conf_show_value(row, base, &d->out);
         end_line(d, &origin[i]);
     }
     leave(d);
@@ -137,7 +137,7 @@ static void dump_rows(struct dump *d, enum conf_place in, size_t index)
 
 static void dump_blocks(struct dump *d, enum conf_place in, const char *name)
 {
-    size_t n = build_count(d->c, in);
+    size_t n = conf_build_count(d->c, in);
 
     if (n == 0)
         return;
@@ -153,7 +153,7 @@ static void dump_blocks(struct dump *d, enum conf_place in, const char *name)
     close_group(d);
 }
 
-int dump_conf(const struct conf *c, FILE *f)
+int conf_dump_print(const struct conf *c, FILE *f)
 {
     struct dump d = {.c = c, .out = BUF_INIT(DUMP_MAX)};
     int r;

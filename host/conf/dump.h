@@ -10,6 +10,6 @@
 #include <stdio.h>
 
 /* As conf_dump(). */
-int dump_conf(const struct conf *c, FILE *f);
+int conf_dump_print(const struct conf *c, FILE *f);
 
 #endif

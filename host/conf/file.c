@@ -100,7 +100,7 @@ static void take_value(const struct walk *w, const config_setting_t *s,
     } else {
         raw_scalar(s, &raw);
     }
-    build_set(w->b, path, &raw, &at);
+    conf_build_set(w->b, path, &raw, &at);
     free(raw.items);
 }
 
@@ -114,12 +114,12 @@ static bool begin_block(const struct walk *w, const struct conf_where *where,
                         const char *path, const struct conf_origin *at)
 {
     const struct conf_block *first =
-        build_find(w->b->c, where->in, where->key, NULL);
+        conf_build_find(w->b->c, where->in, where->key, NULL);
 
     if (first == NULL)
-        return build_block(w->b, where, at);
-    report_error(w->b, at, path, "defined twice: also at %s:%u", first->at.file,
-                 first->at.line);
+        return conf_build_block(w->b, where, at);
+    conf_report_error(w->b, at, path, "defined twice: also at %s:%u",
+                      first->at.file, first->at.line);
     return false;
 }
 
@@ -138,7 +138,7 @@ static void take_group(const struct walk *w, const config_setting_t *s,
     struct conf_where where;
 
     if (!conf_where(path, &where)) {
-        report_unknown(w->b, &at, path, &where);
+        conf_report_unknown(w->b, &at, path, &where);
         return;
     }
     if (!where.group) {
@@ -161,7 +161,8 @@ static void take_child(const struct walk *w, const config_setting_t *s,
         return;
     }
     if (conf_where(path, &where) && where.group) {
-        report_error(w->b, &at, path, "expected a group: %s: { ... }", path);
+        conf_report_error(w->b, &at, path, "expected a group: %s: { ... }",
+                          path);
         return;
     }
     take_value(w, s, path);
@@ -185,9 +186,9 @@ static void walk_group(const struct walk *w, const config_setting_t *group,
             strcmp(child, "sources") != 0) {
             struct conf_origin at = origin_of(w, s);
 
-            report_error(w->b, &at, child,
-                         "only apps and sources may stand in apps.d; this "
-                         "belongs into the main file");
+            conf_report_error(w->b, &at, child,
+                              "only apps and sources may stand in apps.d; this "
+                              "belongs into the main file");
             continue;
         }
         take_child(w, s, child);
@@ -213,20 +214,20 @@ static unsigned include_line(const char *text)
     return 0;
 }
 
-void file_read_text(struct conf_build *b, const char *name, const char *text,
-                    bool apps_only)
+void conf_file_read_text(struct conf_build *b, const char *name,
+                         const char *text, bool apps_only)
 {
     struct walk w = {
-        .b = b, .file = build_name(b, name), .apps_only = apps_only};
+        .b = b, .file = conf_build_name(b, name), .apps_only = apps_only};
     struct conf_origin at = {.layer = CONF_BY_FILE, .file = w.file};
     config_t cfg;
 
     at.line = include_line(text);
     if (at.line > 0) {
         b->unread = true;
-        report_error(b, &at, "",
-                     "@include is not supported; apps and sources "
-                     "may stand in apps.d/*.cfg");
+        conf_report_error(b, &at, "",
+                          "@include is not supported; apps and sources "
+                          "may stand in apps.d/*.cfg");
         return;
     }
     config_init(&cfg);
@@ -235,9 +236,10 @@ void file_read_text(struct conf_build *b, const char *name, const char *text,
     } else {
         b->unread = true;
         at.line = (unsigned)config_error_line(&cfg);
-        report_error(b, &at, "", "%s",
-                     config_error_text(&cfg) != NULL ? config_error_text(&cfg)
-                                                     : "syntax error");
+        conf_report_error(b, &at, "", "%s",
+                          config_error_text(&cfg) != NULL
+                              ? config_error_text(&cfg)
+                              : "syntax error");
     }
     config_destroy(&cfg);
 }
@@ -277,19 +279,19 @@ static int read_file(const char *path, struct buf *out)
 static int take_file(struct conf_build *b, const char *path, bool apps_only)
 {
     struct conf_origin at = {.layer = CONF_BY_FILE,
-                             .file = build_name(b, path)};
+                             .file = conf_build_name(b, path)};
     struct buf text = BUF_INIT(CONF_FILE_MAX);
     int r = read_file(path, &text);
 
     b->unread = b->unread || r < 0;
     if (r == 0)
-        file_read_text(b, path, buf_cstr(&text), apps_only);
+        conf_file_read_text(b, path, buf_cstr(&text), apps_only);
     else if (r == -EFBIG)
-        report_error(b, &at, "", "larger than 1 MB");
+        conf_report_error(b, &at, "", "larger than 1 MB");
     else if (r == -EILSEQ)
-        report_error(b, &at, "", "not a text: it has a NUL byte");
+        conf_report_error(b, &at, "", "not a text: it has a NUL byte");
     else
-        report_error(b, &at, "", "%s", err_name(-r));
+        conf_report_error(b, &at, "", "%s", err_name(-r));
     buf_done(&text);
     return r == -ENOENT || r == -ENOMEM ? r : 0;
 }
@@ -316,10 +318,10 @@ static int take_dir(struct conf_build *b, const char *dir)
 
     if (n < 0 && errno != ENOENT) {
         struct conf_origin at = {.layer = CONF_BY_FILE,
-                                 .file = build_name(b, dir)};
+                                 .file = conf_build_name(b, dir)};
 
         r = errno == ENOMEM ? -ENOMEM : 0;
-        report_error(b, &at, "", "%s", err_name(errno));
+        conf_report_error(b, &at, "", "%s", err_name(errno));
     }
     for (int i = 0; i < n; i++) {
         buf_reset(&path);
@@ -336,7 +338,7 @@ static int take_dir(struct conf_build *b, const char *dir)
     return r;
 }
 
-int file_read_all(struct conf_build *b, const char *path)
+int conf_file_read_all(struct conf_build *b, const char *path)
 {
     const char *slash = strrchr(path, '/');
     struct buf dir = BUF_INIT(65536);

@@ -17,10 +17,10 @@
  * wrong goes to the report.  -ENOENT when the main file is not there, -ENOMEM,
  * else 0, also after errors.
  */
-int file_read_all(struct conf_build *b, const char *path);
+int conf_file_read_all(struct conf_build *b, const char *path);
 /* Reads text as if it stood in a file of that name.  apps_only: other groups
  * are refused. */
-void file_read_text(struct conf_build *b, const char *name, const char *text,
-                    bool apps_only);
+void conf_file_read_text(struct conf_build *b, const char *name,
+                         const char *text, bool apps_only);
 
 #endif

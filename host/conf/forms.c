@@ -23,7 +23,7 @@ static bool made_of(const char *v, const char *chars, size_t max)
     return n > 0 && n <= max && strspn(v, chars) == n;
 }
 
-const char *form_topic(const char *v)
+const char *conf_form_topic(const char *v)
 {
     if (made_of(v, ALPHA DIGIT "._-", 249) && strcmp(v, ".") != 0 &&
         strcmp(v, "..") != 0)
@@ -31,24 +31,24 @@ const char *form_topic(const char *v)
     return "not a topic's name (1 to 249 of A-Z a-z 0-9 . _ -)";
 }
 
-const char *form_topic_or_none(const char *v)
+const char *conf_form_topic_or_none(const char *v)
 {
-    return v[0] == '\0' ? NULL : form_topic(v);
+    return v[0] == '\0' ? NULL : conf_form_topic(v);
 }
 
-const char *form_name(const char *v)
+const char *conf_form_name(const char *v)
 {
     if (made_of(v, ALPHA DIGIT "_.-", 64))
         return NULL;
     return "not a name (1 to 64 of A-Z a-z 0-9 _ . -)";
 }
 
-const char *form_name_or_none(const char *v)
+const char *conf_form_name_or_none(const char *v)
 {
-    return v[0] == '\0' ? NULL : form_name(v);
+    return v[0] == '\0' ? NULL : conf_form_name(v);
 }
 
-const char *form_plugin(const char *v)
+const char *conf_form_plugin(const char *v)
 {
     if (made_of(v, ALPHA DIGIT "_-", 64))
         return NULL;
@@ -56,18 +56,18 @@ const char *form_plugin(const char *v)
            "of A-Z a-z 0-9 _ -)";
 }
 
-const char *form_text(const char *v)
+const char *conf_form_text(const char *v)
 {
     return v[0] != '\0' ? NULL : "must not be empty";
 }
 
-const char *form_group(const char *v)
+const char *conf_form_group(const char *v)
 {
     return v[0] != '\0' && strlen(v) <= 249 ? NULL
                                             : "must have 1 to 249 characters";
 }
 
-const char *form_store_url(const char *v)
+const char *conf_form_store_url(const char *v)
 {
     static const char *const later[] = {"mysql:", "mariadb:", "topic:"};
 
@@ -103,7 +103,7 @@ static bool split_listen(const char *v, char *host, size_t len)
     return true;
 }
 
-const char *form_listen(const char *v)
+const char *conf_form_listen(const char *v)
 {
     unsigned char addr[16];
     char host[64];
@@ -119,7 +119,7 @@ const char *form_listen(const char *v)
            "localhost:7070";
 }
 
-bool form_is_loopback(const char *listen)
+bool conf_form_is_loopback(const char *listen)
 {
     char host[64];
 
@@ -131,7 +131,7 @@ bool form_is_loopback(const char *listen)
            strcmp(host, "::1") == 0;
 }
 
-const char *form_socket(const char *v)
+const char *conf_form_socket(const char *v)
 {
     struct sockaddr_un un;
 
@@ -152,7 +152,7 @@ static bool is_level(const char *v, size_t n)
     return false;
 }
 
-const char *form_log_levels(const char *v)
+const char *conf_form_log_levels(const char *v)
 {
     for (;;) {
         size_t name, n;
@@ -174,16 +174,16 @@ const char *form_log_levels(const char *v)
            "info, warn, error, off)";
 }
 
-const char *form_key(const char *v)
+const char *conf_form_key(const char *v)
 {
     if (made_of(v, ALPHA DIGIT "_-", 64) && strspn(v, ALPHA) > 0)
         return NULL;
     return "the name of a block is a letter, then up to 63 of A-Z a-z 0-9 _ -";
 }
 
-const char *form_setting(const char *v)
+const char *conf_form_setting(const char *v)
 {
-    if (form_key(v) == NULL)
+    if (conf_form_key(v) == NULL)
         return NULL;
     return "the name of a plugin's setting is a letter, then up to 63 of A-Z "
            "a-z 0-9 _ -";
@@ -226,7 +226,7 @@ static const struct {
     {"interceptors", "not to be set: it is a pointer of the host's own"},
 };
 
-const char *form_owned(size_t i, const char **ret_instead)
+const char *conf_form_owned(size_t i, const char **ret_instead)
 {
     if (i >= sizeof(owned) / sizeof(owned[0]))
         return NULL;
@@ -234,7 +234,7 @@ const char *form_owned(size_t i, const char **ret_instead)
     return owned[i].name;
 }
 
-const char *form_kafka(const char *v)
+const char *conf_form_kafka(const char *v)
 {
     size_t n = strspn(v, LOWER DIGIT "._");
 
@@ -249,7 +249,7 @@ const char *form_kafka(const char *v)
     return NULL;
 }
 
-bool form_is_secret(const char *name)
+bool conf_form_is_secret(const char *name)
 {
     static const char *const marks[] = {
         "password", "passphrase",  "secret",      "token",   "credential",
@@ -263,7 +263,7 @@ bool form_is_secret(const char *name)
     return false;
 }
 
-bool form_is_reference(const char *value)
+bool conf_form_is_reference(const char *value)
 {
     return strncmp(value, "file:", 5) == 0 || strncmp(value, "env:", 4) == 0;
 }

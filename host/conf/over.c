@@ -28,8 +28,8 @@ static bool split(const char *s, char *left, size_t len, const char **value)
     return true;
 }
 
-void over_options(struct conf_build *b, const char *const *options,
-                  size_t count)
+void conf_over_options(struct conf_build *b, const char *const *options,
+                       size_t count)
 {
     const struct conf_origin at = {.layer = CONF_BY_OVERRIDE, .file = "-o"};
 
@@ -38,10 +38,11 @@ void over_options(struct conf_build *b, const char *const *options,
         char path[CONF_PATH_MAX];
 
         if (split(options[i], path, sizeof(path), &raw.s))
-            build_set(b, path, &raw, &at);
+            conf_build_set(b, path, &raw, &at);
         else
-            report_error(b, &at, "", "\"%.80s\" is not of the form path=value",
-                         options[i]);
+            conf_report_error(b, &at, "",
+                              "\"%.80s\" is not of the form path=value",
+                              options[i]);
     }
 }
 
@@ -80,12 +81,12 @@ static void restore_case(const struct conf *c, char *path)
     if (w.in == CONF_IN_CONF)
         return;
     key = strchr(path, '.') + 1;
-    for (size_t i = 0; i < build_count(c, w.in); i++)
+    for (size_t i = 0; i < conf_build_count(c, w.in); i++)
         respell(
             key, strlen(w.key),
             (w.in == CONF_IN_APP ? c->priv->apps : c->priv->sources)[i].key);
     (void)conf_where(path, &w);
-    if (w.name == NULL || build_find(c, w.in, w.key, &index) == NULL)
+    if (w.name == NULL || conf_build_find(c, w.in, w.key, &index) == NULL)
         return;
     for (size_t i = 0; i < c->apps[index].setting_count; i++)
         respell(path + (w.name - path), strlen(w.name),
@@ -96,7 +97,7 @@ static void take_variable(struct conf_build *b, const char *name,
                           const char *value)
 {
     const struct conf_origin at = {.layer = CONF_BY_ENVIRONMENT,
-                                   .file = build_name(b, name)};
+                                   .file = conf_build_name(b, name)};
     const struct conf_raw raw = {.said = CONF_SAID_WORD, .s = value};
     char path[CONF_PATH_MAX];
     struct conf_where w;
@@ -104,12 +105,12 @@ static void take_variable(struct conf_build *b, const char *name,
     path_from(name + strlen(PREFIX), path);
     restore_case(b->c, path);
     if (!conf_where(path, &w) || w.group)
-        report_warning(b, &at, "", "no such setting (%s); ignored", path);
+        conf_report_warning(b, &at, "", "no such setting (%s); ignored", path);
     else
-        build_set(b, path, &raw, &at);
+        conf_build_set(b, path, &raw, &at);
 }
 
-void over_environment(struct conf_build *b, char *const *env)
+void conf_over_environment(struct conf_build *b, char *const *env)
 {
     for (; *env != NULL && !b->no_memory; env++) {
         char name[CONF_PATH_MAX];

@@ -9,9 +9,9 @@
 
 /* ONTIME_KAFKA__BOOTSTRAP_SERVERS=...; other variables are ignored, unknown
  * ones of that prefix are warnings. */
-void over_environment(struct conf_build *b, char *const *env);
+void conf_over_environment(struct conf_build *b, char *const *env);
 /* "kafka.bootstrap_servers=..."; each unknown one is an error. */
-void over_options(struct conf_build *b, const char *const *options,
-                  size_t count);
+void conf_over_options(struct conf_build *b, const char *const *options,
+                       size_t count);
 
 #endif

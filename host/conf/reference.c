@@ -111,7 +111,7 @@ static void add_range(const struct conf_row *row, struct buf *out)
     switch (row->type) {
     case CONF_CHOICE:
         buf_addc(out, ' ');
-        show_expected(row, out);
+        conf_show_expected(row, out);
         break;
     case CONF_INT:
     case CONF_FLOAT:
@@ -122,15 +122,15 @@ static void add_range(const struct conf_row *row, struct buf *out)
     case CONF_DURATION:
     case CONF_DURATIONS:
         buf_adds(out, ", ");
-        text_add_duration(out, row->min);
+        conf_text_add_duration(out, row->min);
         buf_adds(out, " to ");
-        text_add_duration(out, row->max);
+        conf_text_add_duration(out, row->max);
         break;
     case CONF_SIZE:
         buf_adds(out, ", ");
-        text_add_size(out, row->min);
+        conf_text_add_size(out, row->min);
         buf_adds(out, " to ");
-        text_add_size(out, row->max);
+        conf_text_add_size(out, row->max);
         break;
     case CONF_TEXT:
     case CONF_BOOL:
@@ -174,12 +174,12 @@ static void add_owned(bool markdown, struct buf *out)
 
     buf_adds(out, markdown ? "\n## librdkafka settings that are refused\n\n"
                            : "\nlibrdkafka settings that are refused:\n");
-    for (size_t i = 0; (name = form_owned(i, &instead)) != NULL; i++)
+    for (size_t i = 0; (name = conf_form_owned(i, &instead)) != NULL; i++)
         buf_addf(out, markdown ? "- `%s`: %s\n" : "    %s: %s\n", name,
                  instead);
 }
 
-int reference_print(FILE *f, bool markdown)
+int conf_reference_print(FILE *f, bool markdown)
 {
     struct section now = {"?", 1};
     struct buf out = BUF_INIT(1 << 20);

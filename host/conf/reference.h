@@ -9,6 +9,6 @@
 #include <stdio.h>
 
 /* As conf_reference(). */
-int reference_print(FILE *f, bool markdown);
+int conf_reference_print(FILE *f, bool markdown);
 
 #endif

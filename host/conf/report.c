@@ -14,7 +14,7 @@
 
 #define LINE_MAX_BYTES 1024
 
-void report_place(const struct conf_origin *at, struct buf *out)
+void conf_report_place(const struct conf_origin *at, struct buf *out)
 {
     switch (at->layer) {
     case CONF_BY_FILE:
@@ -73,7 +73,7 @@ say(struct conf_build *b, const struct conf_origin *at, bool warning,
     line[0] = '\0';
     if (at != NULL && at->layer != CONF_BY_DEFAULT &&
         at->layer != CONF_BY_RULE) {
-        report_place(at, &out);
+        conf_report_place(at, &out);
         buf_adds(&out, ": ");
     }
     if (warning)
@@ -89,8 +89,8 @@ say(struct conf_build *b, const struct conf_origin *at, bool warning,
         err_set(&b->first, -EINVAL, "%s", line);
 }
 
-void report_error(struct conf_build *b, const struct conf_origin *at,
-                  const char *path, const char *fmt, ...)
+void conf_report_error(struct conf_build *b, const struct conf_origin *at,
+                       const char *path, const char *fmt, ...)
 {
     va_list ap;
 
@@ -99,8 +99,8 @@ void report_error(struct conf_build *b, const struct conf_origin *at,
     va_end(ap);
 }
 
-void report_warning(struct conf_build *b, const struct conf_origin *at,
-                    const char *path, const char *fmt, ...)
+void conf_report_warning(struct conf_build *b, const struct conf_origin *at,
+                         const char *path, const char *fmt, ...)
 {
     va_list ap;
 
@@ -109,14 +109,15 @@ void report_warning(struct conf_build *b, const struct conf_origin *at,
     va_end(ap);
 }
 
-void report_unknown(struct conf_build *b, const struct conf_origin *at,
-                    const char *path, const struct conf_where *w)
+void conf_report_unknown(struct conf_build *b, const struct conf_origin *at,
+                         const char *path, const struct conf_where *w)
 {
     char near[CONF_PATH_MAX];
 
     conf_nearest(w, near, sizeof(near));
     if (near[0] != '\0')
-        report_error(b, at, path, "no such setting; did you mean %s?", near);
+        conf_report_error(b, at, path, "no such setting; did you mean %s?",
+                          near);
     else
-        report_error(b, at, path, "no such setting");
+        conf_report_error(b, at, path, "no such setting");
 }

@@ -85,7 +85,7 @@ static int from_file(const char *path, char **ret, struct err *err)
     return r;
 }
 
-int secret_resolve(const char *value, char **ret, struct err *err)
+int conf_secret_resolve(const char *value, char **ret, struct err *err)
 {
     const char *text;
 
@@ -100,7 +100,7 @@ int secret_resolve(const char *value, char **ret, struct err *err)
     return keep(text, ret, err);
 }
 
-int secret_resolve_pair(const char *pair, char **ret, struct err *err)
+int conf_secret_resolve_pair(const char *pair, char **ret, struct err *err)
 {
     size_t name = strcspn(pair, "=");
     char *secret = NULL, *made = NULL;
@@ -109,7 +109,7 @@ int secret_resolve_pair(const char *pair, char **ret, struct err *err)
 
     if (pair[name] != '=')
         return keep(pair, ret, err);
-    r = secret_resolve(pair + ++name, &secret, err);
+    r = conf_secret_resolve(pair + ++name, &secret, err);
     if (r < 0)
         return r;
     len = strlen(secret);

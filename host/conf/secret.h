@@ -8,8 +8,8 @@
 #include "base/err.h"
 
 /* As conf_secret(). */
-int secret_resolve(const char *value, char **ret, struct err *err);
+int conf_secret_resolve(const char *value, char **ret, struct err *err);
 /* As conf_secret_pair(). */
-int secret_resolve_pair(const char *pair, char **ret, struct err *err);
+int conf_secret_resolve_pair(const char *pair, char **ret, struct err *err);
 
 #endif

@@ -24,8 +24,8 @@ static size_t find(const struct conf_app *app, const char *name)
     return i;
 }
 
-const struct conf_plugin_setting *setting_find(const struct conf_app *app,
-                                               const char *name)
+const struct conf_plugin_setting *conf_setting_find(const struct conf_app *app,
+                                                    const char *name)
 {
     size_t i = find(app, name);
 
@@ -46,7 +46,7 @@ static char as_text(const struct conf_raw *raw, struct buf *out)
     case CONF_SAID_FLOAT:
         if (!isfinite(raw->f))
             return 0;
-        text_add_float(out, raw->f);
+        conf_text_add_float(out, raw->f);
         return 'f';
     case CONF_SAID_BOOL:
         buf_adds(out, raw->b ? "true" : "false");
@@ -81,13 +81,13 @@ static int put(struct conf_app *app, const char *name,
     return 0;
 }
 
-int setting_set(struct conf_app *app, const char *name,
-                const struct conf_raw *raw, const struct conf_origin *at,
-                struct buf *why)
+int conf_setting_set(struct conf_app *app, const char *name,
+                     const struct conf_raw *raw, const struct conf_origin *at,
+                     struct buf *why)
 {
     struct conf_plugin_setting made = {.file = at->file, .line = at->line};
     struct buf text = BUF_INIT(1 << 20);
-    const char *bad = form_setting(name);
+    const char *bad = conf_form_setting(name);
     int r = -EINVAL;
 
     made.kind = as_text(raw, &text);
@@ -112,13 +112,13 @@ out:
     return r;
 }
 
-bool setting_equal(const struct conf_app *a, const struct conf_app *b)
+bool conf_setting_equal(const struct conf_app *a, const struct conf_app *b)
 {
     if (a->setting_count != b->setting_count)
         return false;
     for (size_t i = 0; i < a->setting_count; i++) {
         const struct conf_plugin_setting *other =
-            setting_find(b, a->settings[i].name);
+            conf_setting_find(b, a->settings[i].name);
 
         if (other == NULL || strcmp(other->value, a->settings[i].value) != 0)
             return false;
@@ -126,7 +126,7 @@ bool setting_equal(const struct conf_app *a, const struct conf_app *b)
     return true;
 }
 
-void setting_free_all(struct conf_app *app)
+void conf_setting_free_all(struct conf_app *app)
 {
     for (size_t i = 0; i < app->setting_count; i++) {
         free(app->settings[i].name);

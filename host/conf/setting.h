@@ -10,13 +10,13 @@
 #include "conf/conf.h"
 
 /* Sets or replaces one.  -EINVAL with the reason in why, -ENOMEM. */
-int setting_set(struct conf_app *app, const char *name,
-                const struct conf_raw *raw, const struct conf_origin *at,
-                struct buf *why);
-const struct conf_plugin_setting *setting_find(const struct conf_app *app,
-                                               const char *name);
+int conf_setting_set(struct conf_app *app, const char *name,
+                     const struct conf_raw *raw, const struct conf_origin *at,
+                     struct buf *why);
+const struct conf_plugin_setting *conf_setting_find(const struct conf_app *app,
+                                                    const char *name);
 /* The same names with the same values, in whatever order. */
-bool setting_equal(const struct conf_app *a, const struct conf_app *b);
-void setting_free_all(struct conf_app *app);
+bool conf_setting_equal(const struct conf_app *a, const struct conf_app *b);
+void conf_setting_free_all(struct conf_app *app);
 
 #endif

@@ -34,7 +34,7 @@ static void add_url(struct buf *out, const char *s)
         buf_adds(&shown, at);
         s = buf_cstr(&shown);
     }
-    text_add_string(out, s != NULL ? s : "");
+    conf_text_add_string(out, s != NULL ? s : "");
     buf_done(&shown);
 }
 
@@ -46,11 +46,12 @@ static void add_pair(struct buf *out, const char *s)
 
     buf_add(&shown, s, n);
     if (s[n] == '=' && buf_cstr(&shown) != NULL &&
-        form_is_secret(buf_cstr(&shown)) && !form_is_reference(s + n + 1)) {
+        conf_form_is_secret(buf_cstr(&shown)) &&
+        !conf_form_is_reference(s + n + 1)) {
         buf_adds(&shown, "=" CONF_MASK);
         s = buf_cstr(&shown);
     }
-    text_add_string(out, s != NULL ? s : "");
+    conf_text_add_string(out, s != NULL ? s : "");
     buf_done(&shown);
 }
 
@@ -70,7 +71,7 @@ static void show_durations(const int64_t *table, size_t n, struct buf *out)
     buf_adds(out, "[");
     for (size_t i = 0; i < n; i++) {
         buf_adds(out, i > 0 ? ", \"" : "\"");
-        text_add_duration(out, (double)table[i]);
+        conf_text_add_duration(out, (double)table[i]);
         buf_adds(out, "\"");
     }
     buf_adds(out, "]");
@@ -79,18 +80,19 @@ static void show_durations(const int64_t *table, size_t n, struct buf *out)
 static void show_amount(const struct conf_row *row, int64_t v, struct buf *out)
 {
     if (row->type == CONF_INT || named_ms(row)) {
-        text_add_int(out, v);
+        conf_text_add_int(out, v);
         return;
     }
     buf_adds(out, "\"");
     if (row->type == CONF_SIZE)
-        text_add_size(out, (double)v);
+        conf_text_add_size(out, (double)v);
     else
-        text_add_duration(out, (double)v);
+        conf_text_add_duration(out, (double)v);
     buf_adds(out, "\"");
 }
 
-void show_value(const struct conf_row *row, const void *base, struct buf *out)
+void conf_show_value(const struct conf_row *row, const void *base,
+                     struct buf *out)
 {
     const void *field = (const char *)base + row->offset;
     const char *text;
@@ -107,7 +109,7 @@ void show_value(const struct conf_row *row, const void *base, struct buf *out)
         show_amount(row, *(const int64_t *)field, out);
         break;
     case CONF_FLOAT:
-        text_add_float(out, *(const double *)field);
+        conf_text_add_float(out, *(const double *)field);
         break;
     case CONF_BOOL:
         buf_adds(out, *(const bool *)field ? "true" : "false");
@@ -126,14 +128,14 @@ void show_value(const struct conf_row *row, const void *base, struct buf *out)
     }
 }
 
-void show_setting(const struct conf_plugin_setting *s, struct buf *out)
+void conf_show_setting(const struct conf_plugin_setting *s, struct buf *out)
 {
-    if (form_is_secret(s->name) && !form_is_reference(s->value))
-        text_add_string(out, CONF_MASK);
+    if (conf_form_is_secret(s->name) && !conf_form_is_reference(s->value))
+        conf_text_add_string(out, CONF_MASK);
     else if (s->kind == 's')
-        text_add_string(out, s->value);
+        conf_text_add_string(out, s->value);
     else if (s->kind == 'i')
-        text_add_int(out, strtoll(s->value, NULL, 10));
+        conf_text_add_int(out, strtoll(s->value, NULL, 10));
     else
         buf_adds(out, s->value);
 }
@@ -150,9 +152,9 @@ static void expect_number(const struct conf_row *row, struct buf *out)
 
 static void expect_duration(const struct conf_row *row, struct buf *out)
 {
-    text_add_duration(out, row->min);
+    conf_text_add_duration(out, row->min);
     buf_adds(out, " to ");
-    text_add_duration(out, row->max);
+    conf_text_add_duration(out, row->max);
 }
 
 static void expect_choice(const struct conf_row *row, struct buf *out)
@@ -170,7 +172,7 @@ static void expect_choice(const struct conf_row *row, struct buf *out)
     }
 }
 
-void show_expected(const struct conf_row *row, struct buf *out)
+void conf_show_expected(const struct conf_row *row, struct buf *out)
 {
     switch (row->type) {
     case CONF_TEXT:
@@ -194,9 +196,9 @@ void show_expected(const struct conf_row *row, struct buf *out)
     case CONF_SIZE:
         buf_adds(out, "a size such as \"64MB\" (KB, MB, GB; a number alone "
                       "is bytes) from ");
-        text_add_size(out, row->min);
+        conf_text_add_size(out, row->min);
         buf_adds(out, " to ");
-        text_add_size(out, row->max);
+        conf_text_add_size(out, row->max);
         break;
     case CONF_TEXTS:
         buf_adds(out, "a list of texts [\"name=value\", ...]");

@@ -13,10 +13,11 @@
 
 /* The value of the row's field in the struct at base, as libconfig reads it,
  * with secrets as ***.  Not for row type FREE. */
-void show_value(const struct conf_row *row, const void *base, struct buf *out);
+void conf_show_value(const struct conf_row *row, const void *base,
+                     struct buf *out);
 /* The same for one setting of a plugin. */
-void show_setting(const struct conf_plugin_setting *s, struct buf *out);
+void conf_show_setting(const struct conf_plugin_setting *s, struct buf *out);
 /* "a whole number from 1 to 64 (threads)". */
-void show_expected(const struct conf_row *row, struct buf *out);
+void conf_show_expected(const struct conf_row *row, struct buf *out);
 
 #endif

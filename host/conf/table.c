@@ -39,18 +39,19 @@
     "file:/path or env:NAME."
 
 const struct conf_row conf_rows[] = {
-    {HOST("cluster", TEXT, cluster), .fallback = "ontime", .bad = form_name,
+    {HOST("cluster", TEXT, cluster), .fallback = "ontime",
+     .bad = conf_form_name,
      .text = "Name of the cluster; instances of one cluster share one store."},
-    {HOST("timezone", TEXT, timezone), .fallback = "UTC", .bad = form_text,
+    {HOST("timezone", TEXT, timezone), .fallback = "UTC", .bad = conf_form_text,
      .text = "IANA time zone of local times without an offset, unless the "
              "source or app names another."},
 
     {HOST("instance.id", TEXT, instance_id), .fallback = "",
-     .shown = "the host's name", .bad = form_name,
+     .shown = "the host's name", .bad = conf_form_name,
      .text = "Name of this instance, unlike all others of its cluster."},
 
     {HOST("kafka.bootstrap_servers", TEXT, kafka_bootstrap_servers),
-     .fallback = "localhost:9092", .bad = form_text,
+     .fallback = "localhost:9092", .bad = conf_form_text,
      .text = "Brokers to start from: host:port, comma-separated."},
     {HOST("kafka.partitioner", CHOICE, kafka_partitioner),
      .fallback = "murmur2_random",
@@ -70,14 +71,14 @@ const struct conf_row conf_rows[] = {
      RANGE(0, 100), .unit = "replicas", .fallback = "0",
      .text = "Replicas of topics that are created; 0: the broker's default."},
     {HOST("kafka.common", TEXTS, kafka_common), .fallback = "",
-     .bad = form_kafka,
+     .bad = conf_form_kafka,
      .text =
          "librdkafka settings of all clients, each \"name=value\". " PASSED},
     {HOST("kafka.producer", TEXTS, kafka_producer), .fallback = "",
-     .bad = form_kafka,
+     .bad = conf_form_kafka,
      .text = "librdkafka settings of producers; they win over kafka.common."},
     {HOST("kafka.consumer", TEXTS, kafka_consumer), .fallback = "",
-     .bad = form_kafka,
+     .bad = conf_form_kafka,
      .text = "librdkafka settings of consumers; they win over kafka.common."},
     {HOST("kafka.embedded", BOOL, kafka_embedded), .fallback = "false",
      .text = "Use a broker inside the process in place of "
@@ -89,7 +90,7 @@ const struct conf_row conf_rows[] = {
     {HOST("store.url", TEXT, store_url),
      .fallback = "sqlite:" ONTIME_LOCALSTATEDIR "/ontime.db",
      .shown = "sqlite:LOCALSTATEDIR/lib/ontime/ontime.db",
-     .bad = form_store_url,
+     .bad = conf_form_store_url,
      .text = "Where jobs are kept: sqlite:PATH. A relative path starts at the "
              "directory ontimed was started in."},
     {HOST("store.cache_kb", INT, store_cache_kb), RANGE(64, 16777216),
@@ -135,7 +136,7 @@ const struct conf_row conf_rows[] = {
      .text = "Records on their way to Kafka at most."},
 
     {HOST("plugins.dir", TEXT, plugins_dir), .fallback = ONTIME_PLUGINDIR,
-     .shown = "LIBDIR/ontime", .bad = form_text,
+     .shown = "LIBDIR/ontime", .bad = conf_form_text,
      .text = "Directory of the plugins' .so files. A relative path starts at "
              "the directory ontimed was started in."},
     {HOST("plugins.run_dir", TEXT, plugins_run_dir), .fallback = "",
@@ -150,7 +151,7 @@ const struct conf_row conf_rows[] = {
      .text = "How long a plugin's init may take."},
 
     {HOST("http.listen", TEXT, http_listen), .fallback = "127.0.0.1:7070",
-     .bad = form_listen,
+     .bad = conf_form_listen,
      .text = "Address and port of the HTTP API; port 0: any free one; \"\": "
              "off."},
     {HOST("http.allow_remote", BOOL, http_allow_remote), .fallback = "false",
@@ -158,11 +159,11 @@ const struct conf_row conf_rows[] = {
              "has no authentication: whoever reaches it can do everything."},
     {HOST("http.socket", TEXT, http_socket),
      .fallback = ONTIME_RUNSTATEDIR "/ontime.sock",
-     .shown = "RUNSTATEDIR/ontime/ontime.sock", .bad = form_socket,
+     .shown = "RUNSTATEDIR/ontime/ontime.sock", .bad = conf_form_socket,
      .text = "Unix socket of the HTTP API, for ontimectl; \"\": off."},
 
     {HOST("log.level", TEXT, log_level), .fallback = "info",
-     .bad = form_log_levels, .on_reload = true,
+     .bad = conf_form_log_levels, .on_reload = true,
      .text = "debug, info, warn, error or off; exceptions by module follow: "
              "\"info,store=debug\"."},
     {HOST("log.format", CHOICE, log_format), .fallback = "kv",
@@ -175,11 +176,11 @@ const struct conf_row conf_rows[] = {
              "others run again at the next start."},
 
     {SOURCE("topic", TEXT, topic), .fallback = "scheduler.jobs.ingest",
-     .bad = form_topic, .text = "Topic to read."},
+     .bad = conf_form_topic, .text = "Topic to read."},
     {SOURCE("format", CHOICE, format), .fallback = "ingest",
      .choices = "ingest", .text = "What its messages look like."},
     {SOURCE("dlq_topic", TEXT, dlq_topic), .fallback = "scheduler.jobs.dlq",
-     .bad = form_topic_or_none,
+     .bad = conf_form_topic_or_none,
      .text = "Topic for messages that cannot be scheduled; \"\": none, which "
              "needs on_bad = \"drop\"."},
     {SOURCE("on_bad", CHOICE, on_bad), .fallback = "dead_letter",
@@ -187,9 +188,9 @@ const struct conf_row conf_rows[] = {
      .text = "What becomes of such messages: kept in dlq_topic, or counted, "
              "logged and dropped."},
     {SOURCE("group_id", TEXT, group_id),
-     .fallback = "infinite-scheduler-ingest", .bad = form_group,
+     .fallback = "infinite-scheduler-ingest", .bad = conf_form_group,
      .text = "Consumer group."},
-    {SOURCE("app", TEXT, app), .fallback = "", .bad = form_name_or_none,
+    {SOURCE("app", TEXT, app), .fallback = "", .bad = conf_form_name_or_none,
      .text = "App of messages without appName; \"\": they are bad messages."},
     {SOURCE("time_field", TEXT, time_field), .fallback = "",
      .text = "Member that holds the due time of bare messages (those without "
@@ -219,15 +220,16 @@ const struct conf_row conf_rows[] = {
              "committed apart, a crash would lose jobs."},
     {SOURCE("enabled", BOOL, enabled), .fallback = "true",
      .text = "Read it at all."},
-    {SOURCE("consumer", TEXTS, consumer), .fallback = "", .bad = form_kafka,
+    {SOURCE("consumer", TEXTS, consumer), .fallback = "",
+     .bad = conf_form_kafka,
      .text = "librdkafka settings of its consumer; they win over "
              "kafka.consumer."},
 
     {APP("name", TEXT, name), .fallback = "", .shown = "the block's name",
-     .bad = form_name,
+     .bad = conf_form_name,
      .text = "The appName in jobs, where a block cannot be named so (dots, a "
              "digit first)."},
-    {APP("plugin", TEXT, plugin), .bad = form_plugin,
+    {APP("plugin", TEXT, plugin), .bad = conf_form_plugin,
      .text = "Plugin that runs its jobs: a file in plugins.dir without .so."},
     {APP("enabled", BOOL, enabled), .fallback = "true",
      .text = "false: its jobs are taken and kept, but none is run."},
@@ -244,7 +246,7 @@ const struct conf_row conf_rows[] = {
     {APP("misfire_within", DURATION, misfire_ms), RANGE(0, YEAR),
      .fallback = "10min", .text = "For misfire = \"fire_within\"."},
     {APP("dead_letter_topic", TEXT, dead_letter_topic), .fallback = "",
-     .bad = form_topic_or_none,
+     .bad = conf_form_topic_or_none,
      .text = "Topic for jobs that failed for good; \"\": they are only kept "
              "in the history."},
     {APP("concurrency", INT, concurrency), RANGE(0, 1000000),

@@ -28,7 +28,7 @@ static const struct unit sizes[] = {
     {"GB", 1073741824},
 };
 
-int text_int(const char *s, int64_t *ret)
+int conf_text_int(const char *s, int64_t *ret)
 {
     char *end;
     long long v;
@@ -43,7 +43,7 @@ int text_int(const char *s, int64_t *ret)
     return 0;
 }
 
-int text_float(const char *s, double *ret)
+int conf_text_float(const char *s, double *ret)
 {
     char *end;
 
@@ -81,17 +81,17 @@ static int with_unit(const char *s, const struct unit *units, size_t n,
     return -EINVAL;
 }
 
-int text_duration(const char *s, int64_t *ret_ms)
+int conf_text_duration(const char *s, int64_t *ret_ms)
 {
     return with_unit(s, times, sizeof(times) / sizeof(times[0]), ret_ms);
 }
 
-int text_size(const char *s, int64_t *ret_bytes)
+int conf_text_size(const char *s, int64_t *ret_bytes)
 {
     return with_unit(s, sizes, sizeof(sizes) / sizeof(sizes[0]), ret_bytes);
 }
 
-char *text_item(const char **ps)
+char *conf_text_item(const char **ps)
 {
     const char *s = *ps;
     char *item = malloc(strlen(s) + 1);
@@ -109,7 +109,7 @@ char *text_item(const char **ps)
     return item;
 }
 
-void text_add_string(struct buf *out, const char *s)
+void conf_text_add_string(struct buf *out, const char *s)
 {
     buf_addc(out, '"');
     for (; *s != '\0'; s++) {
@@ -125,7 +125,7 @@ void text_add_string(struct buf *out, const char *s)
     buf_addc(out, '"');
 }
 
-void text_add_int(struct buf *out, int64_t v)
+void conf_text_add_int(struct buf *out, int64_t v)
 {
     buf_addi(out, v);
     if (v > INT32_MAX || v < INT32_MIN)
@@ -134,7 +134,7 @@ void text_add_int(struct buf *out, int64_t v)
 
 /* As short as it can be and still be read as the same number, with a point,
  * without which libconfig takes it for an integer. */
-void text_add_float(struct buf *out, double v)
+void conf_text_add_float(struct buf *out, double v)
 {
     char s[40];
     size_t mantissa;
@@ -162,12 +162,12 @@ static void add_with_unit(struct buf *out, double v, const struct unit *units,
     buf_adds(out, units[n - 1].name);
 }
 
-void text_add_duration(struct buf *out, double ms)
+void conf_text_add_duration(struct buf *out, double ms)
 {
     add_with_unit(out, ms, times, sizeof(times) / sizeof(times[0]));
 }
 
-void text_add_size(struct buf *out, double bytes)
+void conf_text_add_size(struct buf *out, double bytes)
 {
     add_with_unit(out, bytes, sizes, sizeof(sizes) / sizeof(sizes[0]));
 }

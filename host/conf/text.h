@@ -10,21 +10,22 @@
 #include <stdint.h>
 
 /* 0 or -EINVAL; the whole text must be it. */
-int text_int(const char *s, int64_t *ret);
-int text_float(const char *s, double *ret);
-int text_duration(const char *s, int64_t *ret_ms); /* "5s", "15 min", "250" */
-int text_size(const char *s, int64_t *ret_bytes);  /* "64MB", "1024" */
+int conf_text_int(const char *s, int64_t *ret);
+int conf_text_float(const char *s, double *ret);
+int conf_text_duration(const char *s,
+                       int64_t *ret_ms); /* "5s", "15 min", "250" */
+int conf_text_size(const char *s, int64_t *ret_bytes); /* "64MB", "1024" */
 
 /* The next item of "a,b\,c", to be free()d, and *ps behind it and its comma;
  * NULL without memory.  **ps must not be the end. */
-char *text_item(const char **ps);
+char *conf_text_item(const char **ps);
 
 /* As libconfig reads them. */
-void text_add_string(struct buf *out, const char *s);
-void text_add_int(struct buf *out, int64_t v);
-void text_add_float(struct buf *out, double v);
+void conf_text_add_string(struct buf *out, const char *s);
+void conf_text_add_int(struct buf *out, int64_t v);
+void conf_text_add_float(struct buf *out, double v);
 /* With the largest unit that fits: 90s, 0ms, 64MB. */
-void text_add_duration(struct buf *out, double ms);
-void text_add_size(struct buf *out, double bytes);
+void conf_text_add_duration(struct buf *out, double ms);
+void conf_text_add_size(struct buf *out, double bytes);
 
 #endif

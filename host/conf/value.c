@@ -103,7 +103,7 @@ static int refuse(const struct conf_row *row, const struct conf_raw *raw,
                   struct buf *why)
 {
     buf_adds(why, "expected ");
-    show_expected(row, why);
+    conf_show_expected(row, why);
     add_found(row, raw, why);
     return -EINVAL;
 }
@@ -120,11 +120,11 @@ static int as_int(const struct conf_row *row, const struct conf_raw *raw,
         return 0;
     }
     if (text && (row->type == CONF_DURATION || row->type == CONF_DURATIONS))
-        return text_duration(raw->s, ret);
+        return conf_text_duration(raw->s, ret);
     if (text && row->type == CONF_SIZE)
-        return text_size(raw->s, ret);
+        return conf_text_size(raw->s, ret);
     if (raw->said == CONF_SAID_WORD)
-        return text_int(raw->s, ret);
+        return conf_text_int(raw->s, ret);
     return -EINVAL;
 }
 
@@ -147,7 +147,7 @@ static int set_float(const struct conf_row *row, double *field,
 
     if (raw->said == CONF_SAID_INT)
         v = (double)raw->i;
-    else if (raw->said == CONF_SAID_WORD ? text_float(raw->s, &v) < 0
+    else if (raw->said == CONF_SAID_WORD ? conf_text_float(raw->s, &v) < 0
                                          : raw->said != CONF_SAID_FLOAT)
         return refuse(row, raw, why);
     if (!(v >= row->min && v <= row->max))
@@ -305,7 +305,7 @@ static int split_items(const char *s, struct conf_raw *list)
     if (list->items == NULL)
         return -ENOMEM;
     while (*s != '\0') {
-        char *item = text_item(&s);
+        char *item = conf_text_item(&s);
 
         if (item == NULL) {
             free_items(list);

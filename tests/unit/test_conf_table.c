@@ -161,17 +161,17 @@ static void durations_and_sizes(void **state)
     int64_t v;
 
     (void)state;
-    assert_true(text_duration("250", &v) == 0 && v == 250);
-    assert_true(text_duration("250ms", &v) == 0 && v == 250);
-    assert_true(text_duration("5 s", &v) == 0 && v == 5000);
-    assert_true(text_duration("15min", &v) == 0 && v == 900000);
-    assert_true(text_duration("2h", &v) == 0 && v == 7200000);
-    assert_true(text_duration("30d", &v) == 0 && v == INT64_C(2592000000));
+    assert_true(conf_text_duration("250", &v) == 0 && v == 250);
+    assert_true(conf_text_duration("250ms", &v) == 0 && v == 250);
+    assert_true(conf_text_duration("5 s", &v) == 0 && v == 5000);
+    assert_true(conf_text_duration("15min", &v) == 0 && v == 900000);
+    assert_true(conf_text_duration("2h", &v) == 0 && v == 7200000);
+    assert_true(conf_text_duration("30d", &v) == 0 && v == INT64_C(2592000000));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(text_duration(bad[i], &v), -EINVAL);
-    assert_true(text_size("64MB", &v) == 0 && v == 64 << 20);
-    assert_true(text_size("3", &v) == 0 && v == 3);
-    assert_int_equal(text_size("9000000000GB", &v), -EINVAL);
+        assert_int_equal(conf_text_duration(bad[i], &v), -EINVAL);
+    assert_true(conf_text_size("64MB", &v) == 0 && v == 64 << 20);
+    assert_true(conf_text_size("3", &v) == 0 && v == 3);
+    assert_int_equal(conf_text_size("9000000000GB", &v), -EINVAL);
 }
 
 static void numbers(void **state)
@@ -180,17 +180,18 @@ static void numbers(void **state)
     double d;
 
     (void)state;
-    assert_true(text_int("-9223372036854775808", &v) == 0 && v == INT64_MIN);
-    assert_int_equal(text_int("9223372036854775808", &v), -EINVAL);
-    assert_int_equal(text_int("1x", &v), -EINVAL);
-    assert_int_equal(text_int(" 1", &v), -EINVAL);
-    assert_int_equal(text_int("", &v), -EINVAL);
-    assert_int_equal(text_int("0x10", &v), -EINVAL);
-    assert_true(text_float("1e3", &d) == 0 && d > 999 && d < 1001);
-    assert_int_equal(text_float("nan", &d), -EINVAL);
-    assert_int_equal(text_float("1e999", &d), -EINVAL);
-    assert_int_equal(text_float("0x1p3", &d), -EINVAL);
-    assert_int_equal(text_float("", &d), -EINVAL);
+    assert_true(conf_text_int("-9223372036854775808", &v) == 0 &&
+                v == INT64_MIN);
+    assert_int_equal(conf_text_int("9223372036854775808", &v), -EINVAL);
+    assert_int_equal(conf_text_int("1x", &v), -EINVAL);
+    assert_int_equal(conf_text_int(" 1", &v), -EINVAL);
+    assert_int_equal(conf_text_int("", &v), -EINVAL);
+    assert_int_equal(conf_text_int("0x10", &v), -EINVAL);
+    assert_true(conf_text_float("1e3", &d) == 0 && d > 999 && d < 1001);
+    assert_int_equal(conf_text_float("nan", &d), -EINVAL);
+    assert_int_equal(conf_text_float("1e999", &d), -EINVAL);
+    assert_int_equal(conf_text_float("0x1p3", &d), -EINVAL);
+    assert_int_equal(conf_text_float("", &d), -EINVAL);
 }
 
 static void literal_is(void (*add)(struct buf *, double), double v,
@@ -206,17 +207,17 @@ static void literal_is(void (*add)(struct buf *, double), double v,
 static void literals(void **state)
 {
     (void)state;
-    literal_is(text_add_float, 0, "0.0");
-    literal_is(text_add_float, 0.1, "0.1");
-    literal_is(text_add_float, -2.5, "-2.5");
-    literal_is(text_add_float, 1e20, "1.0e+20");
-    literal_is(text_add_float, 1.0 / 3, "0.3333333333333333");
-    literal_is(text_add_duration, 0, "0ms");
-    literal_is(text_add_duration, 1500, "1500ms");
-    literal_is(text_add_duration, 90000, "90s");
-    literal_is(text_add_duration, 86400000, "1d");
-    literal_is(text_add_size, 1048577, "1048577B");
-    literal_is(text_add_size, 1048576, "1MB");
+    literal_is(conf_text_add_float, 0, "0.0");
+    literal_is(conf_text_add_float, 0.1, "0.1");
+    literal_is(conf_text_add_float, -2.5, "-2.5");
+    literal_is(conf_text_add_float, 1e20, "1.0e+20");
+    literal_is(conf_text_add_float, 1.0 / 3, "0.3333333333333333");
+    literal_is(conf_text_add_duration, 0, "0ms");
+    literal_is(conf_text_add_duration, 1500, "1500ms");
+    literal_is(conf_text_add_duration, 90000, "90s");
+    literal_is(conf_text_add_duration, 86400000, "1d");
+    literal_is(conf_text_add_size, 1048577, "1048577B");
+    literal_is(conf_text_add_size, 1048576, "1MB");
 }
 
 static void texts_as_literals(void **state)
@@ -224,7 +225,7 @@ static void texts_as_literals(void **state)
     struct buf b = BUF_INIT(1000);
 
     (void)state;
-    text_add_string(&b, "a\"b\\c\n\x01\x7f\xc3\xa9");
+    conf_text_add_string(&b, "a\"b\\c\n\x01\x7f\xc3\xa9");
     assert_string_equal(buf_cstr(&b), "\"a\\\"b\\\\c\\x0a\\x01\\x7f\xc3\xa9\"");
     buf_done(&b);
 }
@@ -236,7 +237,7 @@ static void items(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
-        char *item = text_item(&s);
+        char *item = conf_text_item(&s);
 
         assert_string_equal(item, want[i]);
         free(item);
@@ -257,15 +258,15 @@ static void addresses(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
-        assert_null(form_listen(local[i]));
-        assert_true(form_is_loopback(local[i]));
+        assert_null(conf_form_listen(local[i]));
+        assert_true(conf_form_is_loopback(local[i]));
     }
     for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
-        assert_null(form_listen(remote[i]));
-        assert_false(form_is_loopback(remote[i]));
+        assert_null(conf_form_listen(remote[i]));
+        assert_false(conf_form_is_loopback(remote[i]));
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_non_null(form_listen(bad[i]));
+        assert_non_null(conf_form_listen(bad[i]));
 }
 
 static void levels(void **state)
@@ -279,9 +280,9 @@ static void levels(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-        assert_null(form_log_levels(good[i]));
+        assert_null(conf_form_log_levels(good[i]));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_non_null(form_log_levels(bad[i]));
+        assert_non_null(conf_form_log_levels(bad[i]));
 }
 
 static void every_owned_setting_is_refused(void **state)
@@ -290,38 +291,38 @@ static void every_owned_setting_is_refused(void **state)
     size_t n = 0;
 
     (void)state;
-    for (; (name = form_owned(n, &instead)) != NULL; n++) {
+    for (; (name = conf_form_owned(n, &instead)) != NULL; n++) {
         char pair[100];
 
         (void)snprintf(pair, sizeof(pair), "%s=x", name);
-        assert_ptr_equal(form_kafka(pair), instead);
+        assert_ptr_equal(conf_form_kafka(pair), instead);
         (void)snprintf(pair, sizeof(pair), "%s.more=x", name);
-        assert_null(form_kafka(pair));
+        assert_null(conf_form_kafka(pair));
     }
     assert_true(n > 15);
-    assert_null(form_kafka("linger.ms=5"));
-    assert_null(form_kafka("a="));
-    assert_non_null(form_kafka("linger.ms"));
-    assert_non_null(form_kafka("=5"));
-    assert_non_null(form_kafka("log_cb=5"));
+    assert_null(conf_form_kafka("linger.ms=5"));
+    assert_null(conf_form_kafka("a="));
+    assert_non_null(conf_form_kafka("linger.ms"));
+    assert_non_null(conf_form_kafka("=5"));
+    assert_non_null(conf_form_kafka("log_cb=5"));
 }
 
 static void names(void **state)
 {
     (void)state;
-    assert_null(form_topic("a.b_C-9"));
-    assert_non_null(form_topic(""));
-    assert_non_null(form_topic(".."));
-    assert_non_null(form_topic("a b"));
-    assert_null(form_topic_or_none(""));
-    assert_null(form_store_url("sqlite:x"));
-    assert_non_null(form_store_url("sqlite:"));
-    assert_non_null(strstr(form_store_url("topic:x"), "not built in"));
-    assert_non_null(form_key("9a"));
-    assert_non_null(form_key("-a"));
-    assert_non_null(form_key(""));
-    assert_null(form_key("a-9_"));
-    assert_non_null(form_plugin("a.b"));
+    assert_null(conf_form_topic("a.b_C-9"));
+    assert_non_null(conf_form_topic(""));
+    assert_non_null(conf_form_topic(".."));
+    assert_non_null(conf_form_topic("a b"));
+    assert_null(conf_form_topic_or_none(""));
+    assert_null(conf_form_store_url("sqlite:x"));
+    assert_non_null(conf_form_store_url("sqlite:"));
+    assert_non_null(strstr(conf_form_store_url("topic:x"), "not built in"));
+    assert_non_null(conf_form_key("9a"));
+    assert_non_null(conf_form_key("-a"));
+    assert_non_null(conf_form_key(""));
+    assert_null(conf_form_key("a-9_"));
+    assert_non_null(conf_form_plugin("a.b"));
 }
 
 /* ---- without memory --------------------------------------------------------- */
