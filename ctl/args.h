@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ctl/args.h - ontimectl's command line, taken apart.  Pure.
+ */
+#ifndef ONTIME_CTL_ARGS_H
+#define ONTIME_CTL_ARGS_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum opt {
+    /* of every command */
+    OPT_SOCKET,
+    OPT_URL,
+    OPT_JSON,
+    OPT_HELP,
+    OPT_VERSION,
+    /* of some */
+    OPT_APP,
+    OPT_KEY,
+    OPT_STATE,
+    OPT_DUE_FROM,
+    OPT_DUE_TO,
+    OPT_LIMIT,
+    OPT_ALL,
+    OPT_WATCH,
+    OPT_AT,
+    OPT_IN,
+    OPT_PRIORITY,
+    OPT_IDEMPOTENCY,
+    OPT_DATA,
+    OPTS
+};
+
+#define OPT_BIT(o) (1u << (o))
+#define OPT_GLOBAL                                                             \
+    (OPT_BIT(OPT_SOCKET) | OPT_BIT(OPT_URL) | OPT_BIT(OPT_JSON) |              \
+     OPT_BIT(OPT_HELP) | OPT_BIT(OPT_VERSION))
+
+struct opt_row {
+    const char *name; /* without the dashes */
+    char letter;      /* 0: none */
+    const char *meta; /* what its value is called; NULL: it has none */
+    const char *doc;
+};
+extern const struct opt_row args_options[OPTS];
+
+#define ARGS_OPERANDS 2
+
+struct args {
+    const char *opt[OPTS]; /* the value; "" for a flag; NULL: not given */
+    const char *command;   /* NULL: none */
+    const char *operand[ARGS_OPERANDS];
+    size_t operands;
+};
+
+/* argv[0] is skipped; texts are borrowed.  Options may stand anywhere; after
+ * "--" there are none.  -EINVAL with what is wrong. */
+int args_parse(int argc, char *const *argv, struct args *ret, struct err *err);
+
+/* Which of the options given is not one of allowed (bits)?  OPTS: none. */
+enum opt args_foreign(const struct args *a, unsigned allowed);
+
+#endif
