@@ -17,7 +17,8 @@
  * to the next.
  *
  * There are two rings, so that adding what is overdue does not disturb what is
- * to come: `late` takes the timers that precede the base of `coming`.
+ * to come: `late` takes the timers that precede the base of `coming`, which is
+ * the millisecond after the last now when nothing due was left.
  */
 #include "config.h"
 
@@ -306,12 +307,8 @@ size_t wheel_expire(struct wheel *w, int64_t now_ms, size_t max,
     while (n < max && (slot = wheel_due(w, now, &r)) != NULL)
         n += take(r, slot, max - n, due);
     w->count -= n;
-    if (n < max) { /* nothing up to now is left */
-        if (w->late.base < next)
-            ring_forward(&w->late, next);
-        if (w->coming.base < next)
-            ring_forward(&w->coming, next);
-    }
+    if (n < max && w->coming.base < next) /* nothing up to now is left */
+        ring_forward(&w->coming, next);
     return n;
 }
 

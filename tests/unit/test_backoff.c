@@ -101,6 +101,9 @@ static void test_arithmetic_saturates(void **state)
                      INT64_C(1000000000000000000));
     assert_int_equal(backoff_next_ms(&b, 20, 0, 0), INT64_MAX);
     assert_int_equal(backoff_next_ms(&b, UINT32_MAX - 1, 0, 0), INT64_MAX);
+    b.factor = 2;
+    assert_int_equal(backoff_next_ms(&b, 63, 0, 0), INT64_C(1) << 62);
+    assert_int_equal(backoff_next_ms(&b, 64, 0, 0), INT64_MAX); /* 2^63 */
     b.cap_ms = 5;
     assert_int_equal(backoff_next_ms(&b, UINT32_MAX - 1, 0, 0), 5);
     b.first_ms = 0;

@@ -133,6 +133,16 @@ static void test_the_bound_sticks(void **state)
     buf_done(&b);
 }
 
+static void check_within(struct span s, const unsigned char *data, size_t len)
+{
+    const unsigned char *from = s.data;
+
+    if (from == NULL)
+        return;
+    assert_true(from >= data && from <= data + len);
+    assert_true(s.len <= (size_t)(data + len - from));
+}
+
 /* Reads damaged bytes in a block of their exact size; never more headers
  * than bytes, and the end is the end. */
 static int read_all(const void *data, size_t len)
@@ -146,8 +156,11 @@ static int read_all(const void *data, size_t len)
     assert_non_null(copy);
     memcpy(copy, data, len);
     headers_begin(&it, (struct span){copy, len});
-    while ((r = headers_next(&it, &n, &v)) > 0)
+    while ((r = headers_next(&it, &n, &v)) > 0) {
+        check_within(n, copy, len);
+        check_within(v, copy, len);
         count++;
+    }
     assert_true(count <= len);
     assert_int_equal(headers_next(&it, &n, &v), 0);
     free(copy);
@@ -167,6 +180,7 @@ static void test_damage(void **state)
         {"\202", 1},
         {"\377\377\377\377\377\377\377\377\377\001a\001", 12}, /* huge */
         {"\377\377\377\377\377\377\377\377\177a\001", 11},
+        {"\202\200\200\200\200\200\200\200\200\002a\000", 12},
         {"\002a\377\377\377\377\377\377\377\377\377\377\377\001", 14},
     };
 

@@ -183,6 +183,8 @@ static void test_app_names_are_interned(void **state)
 #define THREADS 4
 #define NAMES 500
 
+static pthread_barrier_t together;
+
 static void *intern_all(void *arg)
 {
     const struct app_name **got = arg;
@@ -191,6 +193,7 @@ static void *intern_all(void *arg)
     for (int i = 0; i < NAMES; i++) {
         int n = snprintf(name, sizeof(name), "thread-%d", i);
 
+        (void)pthread_barrier_wait(&together);
         got[i] = app_name(name, (size_t)n);
     }
     return NULL;
@@ -203,12 +206,14 @@ static void test_threads_get_the_same_names(void **state)
     bool seen[65536] = {false};
 
     (void)state;
+    assert_int_equal(pthread_barrier_init(&together, NULL, THREADS), 0);
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, intern_all,
                                         got[i]),
                          0);
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
+    (void)pthread_barrier_destroy(&together);
     for (size_t i = 0; i < NAMES; i++) {
         assert_non_null(got[0][i]);
         assert_false(seen[got[0][i]->index]);

@@ -318,6 +318,7 @@ static void test_durations(void **state)
         {"9223372036854776s", 0, -ERANGE},
         {"106751991168d", 0, -ERANGE},
         {"99999999999999999999999999d", 0, -ERANGE},
+        {"184467440737095516160", 0, -ERANGE}, /* 2^64 * 10 */
         {"", 0, -EINVAL}, {"s", 0, -EINVAL}, {"-1s", 0, -EINVAL},
         {"+1s", 0, -EINVAL}, {" 1s", 0, -EINVAL}, {"1 s", 0, -EINVAL},
         {"1s ", 0, -EINVAL}, {"1m", 0, -EINVAL}, {"1S", 0, -EINVAL},
