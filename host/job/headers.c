@@ -76,8 +76,7 @@ static int take_span(struct headers_iter *it, struct span *ret)
     return 0;
 }
 
-int headers_next(struct headers_iter *it, struct span *name,
-                 struct span *value)
+int headers_next(struct headers_iter *it, struct span *name, struct span *value)
 {
     if (it->at == it->end)
         return 0;
@@ -89,8 +88,7 @@ int headers_next(struct headers_iter *it, struct span *name,
     return 1;
 }
 
-bool headers_find(struct span encoded, const char *name,
-                  struct span *ret_value)
+bool headers_find(struct span encoded, const char *name, struct span *ret_value)
 {
     struct headers_iter it;
     struct span n, v;

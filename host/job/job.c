@@ -24,8 +24,8 @@ static const struct {
 } states[JOB_STATES] = {
     [JOB_CREATED] = {"CREATED", TO(JOB_SCHEDULED) | TO(JOB_CANCELED)},
     [JOB_SCHEDULED] = {"SCHEDULED", TO(JOB_RUNNING) | TO(JOB_CANCELED)},
-    [JOB_RUNNING] = {"RUNNING", TO(JOB_SUCCESS) | TO(JOB_FAILED) |
-                                    TO(JOB_SCHEDULED)},
+    [JOB_RUNNING] = {"RUNNING",
+                     TO(JOB_SUCCESS) | TO(JOB_FAILED) | TO(JOB_SCHEDULED)},
     [JOB_SUCCESS] = {"SUCCESS", 0},
     [JOB_FAILED] = {"FAILED", TO(JOB_SCHEDULED) | TO(JOB_DEAD)},
     [JOB_CANCELED] = {"CANCELED", 0},

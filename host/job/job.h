@@ -15,7 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum job_state { /* numbers are stored: append only */
+/* Numbers are stored: append only. */
+enum job_state {
     JOB_CREATED = 0,
     JOB_SCHEDULED = 1,
     JOB_RUNNING = 2,
@@ -26,12 +27,8 @@ enum job_state { /* numbers are stored: append only */
     JOB_STATES
 };
 
-enum job_priority { /* stored: append only */
-    JOB_HIGH = 0,
-    JOB_NORMAL = 1,
-    JOB_LOW = 2,
-    JOB_PRIORITIES
-};
+/* Stored: append only. */
+enum job_priority { JOB_HIGH = 0, JOB_NORMAL = 1, JOB_LOW = 2, JOB_PRIORITIES };
 
 /* An app's name, interned: equal names are equal pointers, for ever. */
 struct app_name {
@@ -72,12 +69,12 @@ struct job {
     int64_t scheduled_ms; /* what was asked for first; retries leave it alone */
     int64_t created_ms;   /* when it was accepted */
     const struct app_name *app;
-    uint32_t version; /* 1, +1 with each replace or reschedule */
-    uint32_t attempt; /* attempts already ended; 0 for a fresh job */
-    uint8_t state;    /* enum job_state */
-    uint8_t priority; /* enum job_priority */
-    bool redelivered; /* an earlier attempt may have run (RUNNING at load) */
-    bool overdue;     /* sched's lane: true = the overdue lane */
+    uint32_t version;    /* 1, +1 with each replace or reschedule */
+    uint32_t attempt;    /* attempts already ended; 0 for a fresh job */
+    uint8_t state;       /* enum job_state */
+    uint8_t priority;    /* enum job_priority */
+    bool redelivered;    /* an earlier attempt may have run (RUNNING at load) */
+    bool overdue;        /* sched's lane: true = the overdue lane */
     struct span key;     /* identity within the app; len 0: none */
     struct span payload; /* data NULL: no payload (null) */
     struct span headers; /* encoded, see job/headers.h; len 0: none */
@@ -94,7 +91,7 @@ struct job *job_new(const struct app_name *app, const struct job_text *text);
 void job_free(struct job **pj);
 size_t job_size(const struct job *j); /* bytes of memory, for bounds */
 
-const char *job_state_name(enum job_state s); /* "CREATED", ... */
+const char *job_state_name(enum job_state s);            /* "CREATED", ... */
 int job_state_parse(const char *s, enum job_state *ret); /* -EINVAL */
 bool job_may_move(enum job_state from, enum job_state to);
 /* For the host's own code: asserts that the move is allowed. */

@@ -11,7 +11,8 @@
 
 struct settled {
     int64_t id;
-    struct job *again; /* another attempt is due: the job as the store has it now; owned */
+    /* Another attempt is due: the job as the store has it now; owned. */
+    struct job *again;
 };
 
 /* One malloc; made before the store is asked, so that telling cannot fail. */

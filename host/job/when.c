@@ -81,8 +81,8 @@ static int digits(struct reader *r, unsigned n, uint32_t *ret)
 }
 
 /* Two digits, within the limits. */
-static int number(struct reader *r, const char *what,
-                  const uint32_t limits[2], uint32_t *ret)
+static int number(struct reader *r, const char *what, const uint32_t limits[2],
+                  uint32_t *ret)
 {
     int e = digits(r, 2, ret);
 
@@ -205,15 +205,15 @@ int when_parse(const char *text, size_t len, const struct zone *zone,
 static char *put2(char *at, uint32_t n)
 {
     static const char pairs[] = "00010203040506070809"
-                                 "10111213141516171819"
-                                 "20212223242526272829"
-                                 "30313233343536373839"
-                                 "40414243444546474849"
-                                 "50515253545556575859"
-                                 "60616263646566676869"
-                                 "70717273747576777879"
-                                 "80818283848586878889"
-                                 "90919293949596979899";
+                                "10111213141516171819"
+                                "20212223242526272829"
+                                "30313233343536373839"
+                                "40414243444546474849"
+                                "50515253545556575859"
+                                "60616263646566676869"
+                                "70717273747576777879"
+                                "80818283848586878889"
+                                "90919293949596979899";
 
     memcpy(at, pairs + (size_t)2 * n, 2);
     return at + 2;
@@ -281,8 +281,8 @@ int duration_parse(const char *text, int64_t *ret_ms)
     static const struct {
         const char *name;
         int64_t ms;
-    } units[] = {{"", 1},          {"ms", 1},      {"s", 1000},
-                 {"min", 60000},   {"h", 3600000}, {"d", DAY_MS}};
+    } units[] = {{"", 1},        {"ms", 1},      {"s", 1000},
+                 {"min", 60000}, {"h", 3600000}, {"d", DAY_MS}};
     int64_t n = 0;
     bool over = false;
     const char *c = text;

@@ -30,9 +30,9 @@
 
 struct zone {
     char name[NAME_MAX_LEN + 1];
-    size_t n;         /* spans; >= 1 */
-    int64_t *from;    /* their first seconds; from[0] is INT64_MIN */
-    int32_t *offset;  /* seconds east of UTC */
+    size_t n;        /* spans; >= 1 */
+    int64_t *from;   /* their first seconds; from[0] is INT64_MIN */
+    int32_t *offset; /* seconds east of UTC */
 };
 
 /* A file's block of data: counts, and where its parts begin. */

@@ -194,8 +194,7 @@ static struct list *wheel_due(struct wheel *w, uint64_t limit,
     struct list *late = ring_due(&w->late, limit);
     struct list *coming = ring_due(&w->coming, limit);
 
-    if (late != NULL &&
-        (coming == NULL || w->late.base <= w->coming.base)) {
+    if (late != NULL && (coming == NULL || w->late.base <= w->coming.base)) {
         *ret = &w->late;
         return late;
     }

@@ -18,7 +18,7 @@ static const struct backoff doubling = {
 
 static void test_doubles_up_to_the_cap(void **state)
 {
-    static const int64_t delays[] = {200,  400,  800,   1600,  3200,
+    static const int64_t delays[] = {200,  400,   800,   1600,  3200,
                                      6400, 10000, 10000, 10000, -1};
 
     (void)state;
@@ -42,7 +42,9 @@ static void test_attempts_are_used_up(void **state)
 static void test_table_repeats_its_last(void **state)
 {
     static const struct backoff b = {
-        .max_attempts = 8, .first_ms = 7, .factor = 3,
+        .max_attempts = 8,
+        .first_ms = 7,
+        .factor = 3,
         .table_ms = {MIN, 5 * MIN, 15 * MIN, 30 * MIN, 60 * MIN},
         .table_len = 5};
     static const int64_t delays[] = {MIN,      5 * MIN,  15 * MIN, 30 * MIN,
@@ -93,8 +95,8 @@ static void test_jitter(void **state)
 
 static void test_arithmetic_saturates(void **state)
 {
-    struct backoff b = {.max_attempts = UINT32_MAX, .first_ms = 1,
-                        .factor = 10};
+    struct backoff b = {
+        .max_attempts = UINT32_MAX, .first_ms = 1, .factor = 10};
 
     (void)state;
     assert_int_equal(backoff_next_ms(&b, 19, 0, 0),
@@ -108,8 +110,8 @@ static void test_arithmetic_saturates(void **state)
     assert_int_equal(backoff_next_ms(&b, UINT32_MAX - 1, 0, 0), 5);
     b.first_ms = 0;
     assert_int_equal(backoff_next_ms(&b, UINT32_MAX - 1, 0, 0), 0);
-    b = (struct backoff){.max_attempts = 9, .first_ms = INT64_MAX,
-                         .factor = 1, .jitter = 1};
+    b = (struct backoff){
+        .max_attempts = 9, .first_ms = INT64_MAX, .factor = 1, .jitter = 1};
     for (uint64_t seed = 0; seed < 1000; seed++)
         assert_true(backoff_next_ms(&b, 5, 0, seed) >= 0);
     b.jitter = 0;
@@ -118,7 +120,8 @@ static void test_arithmetic_saturates(void **state)
 
 static void test_odd_settings_do_no_harm(void **state)
 {
-    struct backoff b = {.max_attempts = 5, .first_ms = 100,
+    struct backoff b = {.max_attempts = 5,
+                        .first_ms = 100,
                         .factor = __builtin_nan(""),
                         .jitter = __builtin_nan("")};
 

@@ -173,8 +173,8 @@ static void test_damage(void **state)
         const char *bytes;
         size_t len;
     } bad[] = {
-        {"\000\002a", 3},                                    /* no name */
-        {"\002", 1},                                         /* cut off */
+        {"\000\002a", 3}, /* no name */
+        {"\002", 1},      /* cut off */
         {"\002a", 2},
         {"\002a\003x", 4},
         {"\202", 1},

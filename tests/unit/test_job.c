@@ -81,10 +81,10 @@ static void test_impossible_sizes_are_refused(void **state)
 static void test_moves(void **state)
 {
     static const enum job_state allowed[][2] = {
-        {JOB_CREATED, JOB_SCHEDULED},  {JOB_SCHEDULED, JOB_RUNNING},
-        {JOB_RUNNING, JOB_SUCCESS},    {JOB_RUNNING, JOB_FAILED},
-        {JOB_FAILED, JOB_SCHEDULED},   {JOB_RUNNING, JOB_SCHEDULED},
-        {JOB_CREATED, JOB_CANCELED},   {JOB_SCHEDULED, JOB_CANCELED},
+        {JOB_CREATED, JOB_SCHEDULED}, {JOB_SCHEDULED, JOB_RUNNING},
+        {JOB_RUNNING, JOB_SUCCESS},   {JOB_RUNNING, JOB_FAILED},
+        {JOB_FAILED, JOB_SCHEDULED},  {JOB_RUNNING, JOB_SCHEDULED},
+        {JOB_CREATED, JOB_CANCELED},  {JOB_SCHEDULED, JOB_CANCELED},
         {JOB_FAILED, JOB_DEAD},
     };
     size_t n = 0;
@@ -108,9 +108,10 @@ static void test_moves(void **state)
 
 static void test_names_of_states(void **state)
 {
-    static const char *const names[JOB_STATES] = { /* stored: never change */
-        "CREATED", "SCHEDULED", "RUNNING", "SUCCESS", "FAILED", "CANCELED",
-        "DEAD"};
+    static const char *const names[JOB_STATES] = {
+        /* stored: never change */
+        "CREATED", "SCHEDULED", "RUNNING", "SUCCESS",
+        "FAILED",  "CANCELED",  "DEAD"};
     enum job_state s;
 
     (void)state;
@@ -132,8 +133,7 @@ static void test_names_of_priorities(void **state)
 
     (void)state;
     for (unsigned i = 0; i < JOB_PRIORITIES; i++) {
-        assert_string_equal(job_priority_name((enum job_priority)i),
-                            names[i]);
+        assert_string_equal(job_priority_name((enum job_priority)i), names[i]);
         assert_int_equal(job_priority_parse(names[i], &p), 0);
         assert_int_equal(p, i);
     }
@@ -208,8 +208,7 @@ static void test_threads_get_the_same_names(void **state)
     (void)state;
     assert_int_equal(pthread_barrier_init(&together, NULL, THREADS), 0);
     for (size_t i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, intern_all,
-                                        got[i]),
+        assert_int_equal(pthread_create(&threads[i], NULL, intern_all, got[i]),
                          0);
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);

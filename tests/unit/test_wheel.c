@@ -110,8 +110,7 @@ static void test_equal_times_keep_order_across_levels(void **state)
     for (size_t i = 0; i < 5; i++) {
         timer_init(&t[i]);
         wheel_add(w, &t[i], at); /* each time from a nearer now */
-        assert_int_equal(wheel_expire(w, at - (1 << (22 - 5 * i)), 0, &due),
-                         0);
+        assert_int_equal(wheel_expire(w, at - (1 << (22 - 5 * i)), 0, &due), 0);
     }
     assert_int_equal(wheel_expire(w, at, 0, &due), 5);
     for (size_t i = 0; i < 5; i++)

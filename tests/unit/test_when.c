@@ -133,9 +133,9 @@ static void test_refused_forms_with_reasons(void **state)
             fail_msg("\"%s\" was not refused", forms[i][0]);
         assert_string_equal(err.text, forms[i][1]);
         assert_false(err.retry);
-        assert_int_equal(when_parse(forms[i][0], strlen(forms[i][0]), NULL,
-                                    &ms, NULL),
-                         -EINVAL);
+        assert_int_equal(
+            when_parse(forms[i][0], strlen(forms[i][0]), NULL, &ms, NULL),
+            -EINVAL);
     }
 }
 
@@ -145,8 +145,7 @@ static void test_length_counts_not_the_nul(void **state)
     int64_t ms;
 
     (void)state;
-    assert_int_equal(when_parse("2026-01-31T10:20:99", 16, NULL, &ms, NULL),
-                     0);
+    assert_int_equal(when_parse("2026-01-31T10:20:99", 16, NULL, &ms, NULL), 0);
     assert_int_equal(ms % 3600000, 20 * 60000);
     assert_int_equal(when_parse(nul, sizeof(nul) - 1, NULL, &ms, NULL),
                      -EINVAL);
@@ -177,14 +176,10 @@ static void test_gaps_and_folds(void **state)
         {"Asia/Dhaka", "2009-12-31 23:30", "2009-12-31T16:30:00.000Z"},
         {"Asia/Dhaka", "2010-01-01 00:00", "2009-12-31T18:00:00.000Z"},
         {"Asia/Dhaka", "2200-07-01 00:00", "2200-06-30T18:00:00.000Z"},
-        {"Australia/Lord_Howe", "2026-10-04 02:15",
-         "2026-10-03T15:45:00.000Z"},
-        {"Australia/Lord_Howe", "2026-04-05 01:45",
-         "2026-04-04T14:45:00.000Z"},
-        {"Australia/Lord_Howe", "2026-04-05 02:00",
-         "2026-04-04T15:30:00.000Z"},
-        {"Australia/Lord_Howe", "2199-10-06 02:15",
-         "2199-10-05T15:45:00.000Z"},
+        {"Australia/Lord_Howe", "2026-10-04 02:15", "2026-10-03T15:45:00.000Z"},
+        {"Australia/Lord_Howe", "2026-04-05 01:45", "2026-04-04T14:45:00.000Z"},
+        {"Australia/Lord_Howe", "2026-04-05 02:00", "2026-04-04T15:30:00.000Z"},
+        {"Australia/Lord_Howe", "2199-10-06 02:15", "2199-10-05T15:45:00.000Z"},
         {"Pacific/Apia", "2011-12-30 12:00", "2011-12-30T22:00:00.000Z"},
     };
 
@@ -291,9 +286,13 @@ static void round_trips(const struct zone *z, uint64_t seed)
 
 static void test_round_trips(void **state)
 {
-    static const char *const names[] = {
-        "UTC", "Europe/Berlin", "America/New_York", "Asia/Dhaka",
-        "Australia/Lord_Howe", "Europe/Dublin", "Africa/Casablanca"};
+    static const char *const names[] = {"UTC",
+                                        "Europe/Berlin",
+                                        "America/New_York",
+                                        "Asia/Dhaka",
+                                        "Australia/Lord_Howe",
+                                        "Europe/Dublin",
+                                        "Africa/Casablanca"};
 
     (void)state;
     for (size_t i = 0; i < LENGTH(names); i++) {
@@ -311,18 +310,30 @@ static void test_durations(void **state)
         int64_t ms;
         int result;
     } cases[] = {
-        {"0", 0, 0}, {"250", 250, 0}, {"250ms", 250, 0}, {"5s", 5000, 0},
-        {"15min", 900000, 0}, {"2h", 7200000, 0}, {"30d", 2592000000, 0},
+        {"0", 0, 0},
+        {"250", 250, 0},
+        {"250ms", 250, 0},
+        {"5s", 5000, 0},
+        {"15min", 900000, 0},
+        {"2h", 7200000, 0},
+        {"30d", 2592000000, 0},
         {"9223372036854775807", INT64_MAX, 0},
         {"9223372036854775808", 0, -ERANGE},
         {"9223372036854776s", 0, -ERANGE},
         {"106751991168d", 0, -ERANGE},
         {"99999999999999999999999999d", 0, -ERANGE},
         {"184467440737095516160", 0, -ERANGE}, /* 2^64 * 10 */
-        {"", 0, -EINVAL}, {"s", 0, -EINVAL}, {"-1s", 0, -EINVAL},
-        {"+1s", 0, -EINVAL}, {" 1s", 0, -EINVAL}, {"1 s", 0, -EINVAL},
-        {"1s ", 0, -EINVAL}, {"1m", 0, -EINVAL}, {"1S", 0, -EINVAL},
-        {"1.5s", 0, -EINVAL}, {"1h30min", 0, -EINVAL},
+        {"", 0, -EINVAL},
+        {"s", 0, -EINVAL},
+        {"-1s", 0, -EINVAL},
+        {"+1s", 0, -EINVAL},
+        {" 1s", 0, -EINVAL},
+        {"1 s", 0, -EINVAL},
+        {"1s ", 0, -EINVAL},
+        {"1m", 0, -EINVAL},
+        {"1S", 0, -EINVAL},
+        {"1.5s", 0, -EINVAL},
+        {"1h30min", 0, -EINVAL},
         {"99999999999999999999999999x", 0, -EINVAL},
     };
 
@@ -330,8 +341,7 @@ static void test_durations(void **state)
     for (size_t i = 0; i < LENGTH(cases); i++) {
         int64_t ms = 0;
 
-        assert_int_equal(duration_parse(cases[i].text, &ms),
-                         cases[i].result);
+        assert_int_equal(duration_parse(cases[i].text, &ms), cases[i].result);
         assert_int_equal(ms, cases[i].ms);
     }
     assert_int_equal(duration_parse(NULL, &(int64_t){0}), -EINVAL);
