@@ -371,8 +371,7 @@ static void free_rest(struct house *h)
     store_session_close(&h->reader);
     store_close(&h->store);
     embedded_stop(&h->embedded);
-    for (int i = 0; i < 3; i++)
-        free(h->kafka_lists[i]);
+    kafka_forget(h);
     free(h->cluster_id);
     if (h->signal_fd >= 0) {
         close(h->signal_fd);

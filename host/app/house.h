@@ -41,7 +41,7 @@ struct house {
 
     struct embedded *embedded;
     struct kafka_settings kafka;   /* points into started and kafka_lists */
-    const char **kafka_lists[3];
+    char **kafka_lists[3];
 
     struct store *store;
     struct store_session *reader;  /* the control thread's */
@@ -104,6 +104,7 @@ int house_check(const struct conf *c, struct err *err);
 
 /* kafka.c */
 int kafka_prepare(struct house *h, struct err *err);
+void kafka_forget(struct house *h);
 int connector_start(struct house *h, struct err *err);
 void connector_stop(struct house *h);
 

@@ -22,13 +22,45 @@
 
 /* ---- settings ------------------------------------------------------------------- */
 
-static const char **list_dup(const struct conf_strings *s)
+static void list_free(char ***plist)
 {
-    const char **at = calloc(s->count + 1, sizeof(*at));
+    for (char **at = *plist; at != NULL && *at != NULL; at++)
+        free(*at);
+    free(*plist);
+    *plist = NULL;
+}
 
-    for (size_t i = 0; at != NULL && i < s->count; i++)
-        at[i] = s->at[i];
-    return at;
+/* The list NULL-terminated, with its secrets filled in. */
+static int list_resolve(const struct conf_strings *s, char ***ret, struct err *err)
+{
+    char **at = calloc(s->count + 1, sizeof(*at));
+    int r = 0;
+
+    if (at == NULL)
+        return err_set(err, -ENOMEM, "read the Kafka settings: no memory");
+    for (size_t i = 0; r == 0 && i < s->count; i++)
+        r = conf_secret_pair(s->at[i], &at[i], err);
+    if (r < 0)
+        list_free(&at);
+    *ret = at;
+    return r;
+}
+
+static int read_lists(struct house *h, const struct conf *c, struct err *err)
+{
+    int r = list_resolve(&c->kafka_common, &h->kafka_lists[0], err);
+
+    if (r == 0)
+        r = list_resolve(&c->kafka_producer, &h->kafka_lists[1], err);
+    if (r == 0)
+        r = list_resolve(&c->kafka_consumer, &h->kafka_lists[2], err);
+    return r;
+}
+
+void kafka_forget(struct house *h)
+{
+    for (int i = 0; i < 3; i++)
+        list_free(&h->kafka_lists[i]);
 }
 
 int kafka_prepare(struct house *h, struct err *err)
@@ -43,19 +75,16 @@ int kafka_prepare(struct house *h, struct err *err)
         log_info("app", LOG_EVENT("embedded_broker"),
                  LOG_STR("bootstrap_servers", embedded_bootstrap(h->embedded)));
     }
-    h->kafka_lists[0] = list_dup(&c->kafka_common);
-    h->kafka_lists[1] = list_dup(&c->kafka_producer);
-    h->kafka_lists[2] = list_dup(&c->kafka_consumer);
-    for (int i = 0; i < 3; i++)
-        if (h->kafka_lists[i] == NULL)
-            return err_set(err, -ENOMEM, "read the Kafka settings: no memory");
+    r = read_lists(h, c, err);
+    if (r < 0)
+        return r;
     h->kafka = (struct kafka_settings){
         .bootstrap_servers = h->embedded != NULL ? embedded_bootstrap(h->embedded)
                                                  : c->kafka_bootstrap_servers,
         .client_id = c->instance_id,
-        .common = h->kafka_lists[0],
-        .producer = h->kafka_lists[1],
-        .consumer = h->kafka_lists[2],
+        .common = (const char *const *)h->kafka_lists[0],
+        .producer = (const char *const *)h->kafka_lists[1],
+        .consumer = (const char *const *)h->kafka_lists[2],
         .partitioner = c->kafka_partitioner,
     };
     return kafka_settings_check(&h->kafka, err);

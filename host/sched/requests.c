@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sched/requests.c - what the scheduler asks of the store's writer.  Asked on
+ * the scheduler's thread; the answers come on the writer's and become mail.
+ */
+#include "config.h"
+
+#include "sched/internal.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+
+static void note_loaded(struct sched *s, job_pos reached)
+{
+    if (reached > s->store_loaded)
+        s->store_loaded = reached;
+}
+
+static void load_done(struct writer_request *r, int result, const struct err *err)
+{
+    struct load_work *work = list_of(r, struct load_work, request);
+    struct sched *s = r->arg;
+
+    (void)err;
+    work->result = result;
+    if (result == 0)
+        note_loaded(s, r->load.r.reached);
+    sched_post(s, &work->letter, MAIL_LOADED);
+}
+
+static void submit(struct sched *s, struct writer_request *r, enum writer_kind kind,
+                   writer_done_fn *done)
+{
+    struct err err = {.code = -EPIPE, .text = "the writer has stopped"};
+
+    r->kind = kind;
+    r->done = done;
+    r->arg = s;
+    s->requests++;
+    if (writer_submit(s->set.writer, r) < 0)
+        done(r, -EPIPE, &err);
+}
+
+void sched_request_load(struct sched *s, const struct load_request *q, bool backlog)
+{
+    struct load_work *work = &s->loads[backlog];
+
+    work->request = (struct writer_request){.load.q = *q};
+    list_init(&work->request.load.r.jobs);
+    work->backlog = backlog;
+    submit(s, &work->request, WRITE_LOAD, load_done);
+}
+
+static void wishes_read(struct writer_request *r, int result, const struct err *err)
+{
+    struct wishes_work *work = list_of(r, struct wishes_work, request);
+
+    (void)err;
+    work->result = result;
+    sched_post(r->arg, &work->letter, MAIL_WISHES);
+}
+
+void sched_request_wishes(struct sched *s)
+{
+    struct writer_request *r = &s->wish_reader.request;
+
+    *r = (struct writer_request){
+        .wishes = {.after = s->last_wish, .cap = WISHES_MOST}};
+    list_init(&r->wishes.into);
+    s->wish_reading = true;
+    submit(s, r, WRITE_WISHES, wishes_read);
+}
+
+static void decision_done(struct writer_request *r, int result, const struct err *err)
+{
+    struct change_work *work = list_of(r, struct change_work, request);
+
+    (void)err;
+    work->result = result;
+    sched_post(r->arg, &work->letter, MAIL_DECIDED);
+}
+
+void sched_request_decision(void *arg, struct change_work *work, enum verdict v)
+{
+    struct sched *s = arg;
+
+    work->request = (struct writer_request){
+        .decide = {.wish = work->wish, .verdict = v, .now_ms = clock_wall_ms()}};
+    submit(s, &work->request, WRITE_DECIDE, decision_done);
+}
