@@ -11,6 +11,8 @@ unit_tests = \
 	tests/unit/test_backoff \
 	tests/unit/test_buf \
 	tests/unit/test_clock \
+	tests/unit/test_ctl \
+	tests/unit/test_ctl_commands \
 	tests/unit/test_conf \
 	tests/unit/test_conf_dump \
 	tests/unit/test_conf_errors \
@@ -51,6 +53,10 @@ tests_unit_test_conf_dump_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_errors_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_table_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_table_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_unit_test_ctl_LDADD = $(for_ctl) $(CMOCKA_LIBS)
+tests_unit_test_ctl_commands_SOURCES = tests/unit/test_ctl_commands.c \
+	tests/support/fakehouse.c tests/support/fakehouse.h
+tests_unit_test_ctl_commands_LDADD = $(for_ctl) $(for_httpd) $(CMOCKA_LIBS)
 tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_format_ingest_LDADD = $(for_ingest) $(CMOCKA_LIBS)
 tests_unit_test_hash_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -93,8 +99,25 @@ tests_unit_test_wheel_LDADD = $(for_wheel) $(CMOCKA_LIBS)
 tests_unit_test_when_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_zone_LDADD = $(for_job) $(CMOCKA_LIBS)
 
-EXTRA_DIST += \
+# The suite that every store passes, a program for each backend.
+contract_tests = \
+	tests/contract/store_sqlite
+
+contract_suite = \
+	tests/contract/store.c \
 	tests/contract/store.h \
+	tests/contract/store_change.c \
+	tests/contract/store_crash.c \
+	tests/contract/store_finish.c \
+	tests/contract/store_keys.c \
+	tests/contract/store_look.c \
+	tests/contract/store_put.c \
+	tests/contract/store_wish.c
+tests_contract_store_sqlite_SOURCES = \
+	tests/contract/store_sqlite.c $(contract_suite)
+tests_contract_store_sqlite_LDADD = $(for_store) $(CMOCKA_LIBS)
+
+EXTRA_DIST += \
 	tests/support/fakehouse.h \
 	tests/support/rawhttp.h \
 	tests/unit/conf_load.h \
@@ -128,8 +151,8 @@ run_scripts = $(script_tests)
 endif
 
 if HAVE_CMOCKA
-check_PROGRAMS += $(unit_tests)
-TESTS += $(unit_tests)
+check_PROGRAMS += $(unit_tests) $(contract_tests)
+TESTS += $(unit_tests) $(contract_tests)
 endif
 TESTS += $(run_scripts)
 

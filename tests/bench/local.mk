@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# tests/bench: joins here.
+# What parts cost by themselves, built by hand: make tests/bench/store_bench
+EXTRA_PROGRAMS = tests/bench/store_bench
+tests_bench_store_bench_LDADD = $(for_store)

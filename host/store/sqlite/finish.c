@@ -22,6 +22,7 @@
 
 struct ending { /* one outcome in work */
     struct outcome *o;
+    struct job *stored; /* read when the caller's job is not the whole one */
     struct sq_row row;  /* the row it ends: id, pos, app; the new one of RETRY */
     bool bad;           /* cannot be stored, left out */
 };
@@ -33,6 +34,11 @@ struct finish { /* one call's work */
     struct sq_name *names;  /* keys to be forgotten */
     size_t name_count;
 };
+
+static const struct job *job_of(const struct ending *e)
+{
+    return e->stored != NULL ? e->stored : e->o->job;
+}
 
 int sq_finish_prepare(struct sq_session *x, struct err *err)
 {
@@ -73,7 +79,7 @@ static int add_execution(struct finish *f, const struct ending *e,
     (void)sqlite3_bind_int64(st, 7, (int64_t)e->row.attempt + 1);
     (void)sqlite3_bind_int(st, 8, (int)o->kind);
     (void)sqlite3_bind_int(st, 9, e->row.app);
-    sq_bind_span(st, 10, o->job->key);
+    sq_bind_span(st, 10, job_of(e)->key);
     sq_bind_span(st, 11, error.len > 0 ? error : (struct span){NULL, 0});
     return sq_run(x, st, err);
 }
@@ -109,7 +115,7 @@ static int end_row(struct finish *f, struct ending *e, struct err *err)
     r = sq_order_delete(f->x, e->row.pos, err);
     if (r < 0)
         return r;
-    note_key(f, e->o->job);
+    note_key(f, job_of(e));
     d = sq_app_delta(f->x, e->row.app);
     d->pending--;
     if (e->o->kind == OUTCOME_DONE)
@@ -169,13 +175,15 @@ static int end_once(struct finish *f, struct ending *e, struct err *err)
 }
 
 /* The row is not where the caller's job says: it may know no more than id and
- * version (a replay).  1 and e->row filled when there is such a row. */
+ * version (a replay).  1, e->row and e->stored when there is such a row. */
 static int look_up(struct finish *f, struct ending *e, struct err *err)
 {
-    uint32_t version = e->o->job->version;
-    int r = sq_row_get(f->x, e->o->job->id, NULL, &e->row, err);
+    const struct job *j = e->o->job;
+    int r = sq_row_get(f->x, j->id, NULL, &e->row, err);
 
-    return r > 0 && e->row.version != version ? 0 : r;
+    if (r <= 0 || e->row.version != j->version)
+        return r < 0 ? r : 0;
+    return sq_job_get(f->x, j->id, &e->stored, err);
 }
 
 static int end_one(struct finish *f, struct ending *e, struct err *err)
@@ -190,6 +198,7 @@ static int end_one(struct finish *f, struct ending *e, struct err *err)
                              .scheduled = j->scheduled_ms,
                              .version = j->version, .attempt = j->attempt};
     e->o->stale = false;
+    job_free(&e->stored);
     r = end_once(f, e, err);
     if (r == 0) {
         r = look_up(f, e, err);
@@ -341,6 +350,8 @@ int sq_finish(struct store_session *sx, struct finish_batch *b,
     else if (err != NULL)
         *err = why;
 out:
+    for (size_t i = 0; f.endings != NULL && i < b->count; i++)
+        job_free(&f.endings[i].stored);
     free(f.endings);
     free(f.names);
     return r;

@@ -154,7 +154,9 @@ int sq_row_get(struct sq_session *x, int64_t id, const struct span *key,
     if (found <= 0)
         return found;
     read_numbers(st, ret);
-    if (key != NULL && !span_eq(*key, sq_column_span(st, C_KEY)))
+    if (sq_app_name(x, ret->app, err) == NULL) /* so that counts know it */
+        found = -EUCLEAN;
+    else if (key != NULL && !span_eq(*key, sq_column_span(st, C_KEY)))
         found = 0;
     (void)sqlite3_reset(st);
     return found;
