@@ -1,2 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# plugins/sms_retry: joins here.
+# The plugin of the main job: failed SMS, back to SMS_Send at their time.
+plugin_LTLIBRARIES += plugins/sms_retry/sms_retry.la
+plugins_sms_retry_sms_retry_la_SOURCES = \
+	plugins/sms_retry/flat.c plugins/sms_retry/flat.h \
+	plugins/sms_retry/sms_retry.c \
+	plugins/sms_retry/stamp.c plugins/sms_retry/stamp.h
+plugins_sms_retry_sms_retry_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) \
+	-I$(top_srcdir)/plugins/sms_retry
+plugins_sms_retry_sms_retry_la_CFLAGS = $(PLUGIN_CFLAGS)
+plugins_sms_retry_sms_retry_la_LDFLAGS = $(PLUGIN_LDFLAGS)
