@@ -190,7 +190,7 @@ void table_done(struct table *t)
 
 /* ---- times ------------------------------------------------------------------- */
 
-void print_duration(int64_t ms, char out[32])
+void print_duration(int64_t ms, char out[PRINT_TIME])
 {
     static const struct {
         int64_t ms;
@@ -200,11 +200,11 @@ void print_duration(int64_t ms, char out[32])
     int64_t rest;
 
     if (ms < 1000) {
-        (void)snprintf(out, 32, "%" PRId64 "ms", ms);
+        (void)snprintf(out, PRINT_TIME, "%" PRId64 "ms", ms);
         return;
     }
     if (ms < 60000) {
-        (void)snprintf(out, 32, "%" PRId64 ".%" PRId64 "s", ms / 1000,
+        (void)snprintf(out, PRINT_TIME, "%" PRId64 ".%" PRId64 "s", ms / 1000,
                        ms % 1000 / 100);
         return;
     }
@@ -212,24 +212,24 @@ void print_duration(int64_t ms, char out[32])
         i++;
     rest = ms % units[i].ms / units[i + 1].ms;
     if (rest > 0)
-        (void)snprintf(out, 32, "%" PRId64 "%c %" PRId64 "%c", ms / units[i].ms,
+        (void)snprintf(out, PRINT_TIME, "%" PRId64 "%c %" PRId64 "%c", ms / units[i].ms,
                        units[i].unit, rest, units[i + 1].unit);
     else
-        (void)snprintf(out, 32, "%" PRId64 "%c", ms / units[i].ms,
+        (void)snprintf(out, PRINT_TIME, "%" PRId64 "%c", ms / units[i].ms,
                        units[i].unit);
 }
 
-void print_relative(int64_t ms, char out[32])
+void print_relative(int64_t ms, char out[PRINT_TIME])
 {
-    char text[32];
+    char text[PRINT_TIME];
 
     if (ms == 0) {
-        (void)snprintf(out, 32, "now");
+        (void)snprintf(out, PRINT_TIME, "now");
         return;
     }
     print_duration(ms > 0 ? ms : -ms, text);
     if (ms > 0)
-        (void)snprintf(out, 32, "in %.20s", text);
+        (void)snprintf(out, PRINT_TIME, "in %.20s", text);
     else
-        (void)snprintf(out, 32, "%.20s late", text);
+        (void)snprintf(out, PRINT_TIME, "%.20s late", text);
 }

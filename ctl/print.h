@@ -39,9 +39,10 @@ void table_add(struct table *t, const char *const *cells);
 void table_print(const struct table *t, FILE *f, bool header);
 void table_done(struct table *t);
 
-/* "in 5m 10s", "3.2s late", "now"; out holds 32 bytes. */
-void print_relative(int64_t ms, char out[32]);
+/* "in 5m 10s", "3.2s late", "now". */
+#define PRINT_TIME 64
+void print_relative(int64_t ms, char out[PRINT_TIME]);
 /* "850ms", "3.2s", "4m 10s", "2h 5m", "3d 4h". */
-void print_duration(int64_t ms, char out[32]);
+void print_duration(int64_t ms, char out[PRINT_TIME]);
 
 #endif

@@ -43,7 +43,7 @@ static const char *scalar(const cJSON *v, char *out, size_t size)
 }
 
 struct cell {
-    char text[32];
+    char text[PRINT_TIME];
 };
 
 static const char *text_of(const cJSON *o, const char *name, struct cell *c)
@@ -226,7 +226,7 @@ void view_job(FILE *f, const cJSON *doc, struct span text, int64_t now_ms)
 {
     static const char *const names[] = {"", ""};
     int64_t due = number_of(doc, "dueTimeMs");
-    char when[64];
+    char when[PRINT_TIME];
     struct table t;
     const cJSON *v;
     struct cell c;

@@ -7,6 +7,7 @@
 
 fuzz_targets = \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_http_path \
 	tests/fuzz/fuzz_ingest \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_when
@@ -25,6 +26,9 @@ endif
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(fuzz_main)
 tests_fuzz_fuzz_conf_LDADD = $(for_conf)
 tests_fuzz_fuzz_conf_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_http_path_SOURCES = tests/fuzz/fuzz_http_path.c $(fuzz_main)
+tests_fuzz_fuzz_http_path_LDADD = $(for_httpd)
+tests_fuzz_fuzz_http_path_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_ingest_SOURCES = tests/fuzz/fuzz_ingest.c $(fuzz_main)
 tests_fuzz_fuzz_ingest_LDADD = $(for_ingest)
 tests_fuzz_fuzz_ingest_LDFLAGS = $(fuzz_ldflags)
