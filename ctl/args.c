@@ -133,8 +133,8 @@ enum opt args_foreign(const struct args *a, unsigned allowed)
 {
     int o = 0;
 
-    while (o < OPTS && (a->opt[o] == NULL ||
-                        ((allowed | OPT_GLOBAL) & OPT_BIT(o)) != 0))
+    while (o < OPTS &&
+           (a->opt[o] == NULL || ((allowed | OPT_GLOBAL) & OPT_BIT(o)) != 0))
         o++;
     return (enum opt)o;
 }

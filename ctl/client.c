@@ -32,7 +32,8 @@ int client_new(const struct client_settings *set, struct client **ret,
     c->set = *set;
     c->curl = curl_easy_init();
     c->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    if (c->headers != NULL && curl_slist_append(c->headers, "Expect:") == NULL) {
+    if (c->headers != NULL &&
+        curl_slist_append(c->headers, "Expect:") == NULL) {
         curl_slist_free_all(c->headers);
         c->headers = NULL;
     }

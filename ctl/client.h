@@ -11,8 +11,8 @@
 struct client; /* a connection, kept open between calls */
 
 struct client_settings { /* borrowed for as long as the client lives */
-    const char *socket; /* path; NULL: url */
-    const char *url;    /* "http://host:port"; NULL: socket */
+    const char *socket;  /* path; NULL: url */
+    const char *url;     /* "http://host:port"; NULL: socket */
 };
 
 int client_new(const struct client_settings *set, struct client **ret,

@@ -240,9 +240,8 @@ static int check_limit(const struct ctl *c, struct err *err)
 {
     const char *text = opt(c, OPT_LIMIT);
 
-    if (text != NULL &&
-        (*text == '\0' || *text == '0' || strlen(text) > 9 ||
-         strspn(text, "0123456789") != strlen(text)))
+    if (text != NULL && (*text == '\0' || *text == '0' || strlen(text) > 9 ||
+                         strspn(text, "0123456789") != strlen(text)))
         return err_set(err, -EINVAL, "--limit %.32s is not a number above 0",
                        text);
     return 0;
@@ -468,7 +467,8 @@ const struct command commands_table[] = {
     {"health", "", 0, 0, 0, run_health, "Is it ready?  Exit code 1 when not."},
     {"metrics", "", 0, 0, 0, run_metrics, "The metrics, as Prometheus text."},
 };
-const size_t commands_count = sizeof(commands_table) / sizeof(commands_table[0]);
+const size_t commands_count =
+    sizeof(commands_table) / sizeof(commands_table[0]);
 
 const struct command *commands_find(const char *name)
 {

@@ -11,9 +11,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum ctl_exit { /* the man page promises these */
+/* The man page promises these.  REFUSED: the daemon said no, or there is no
+ * such thing. */
+enum ctl_exit {
     CTL_OK = 0,
-    CTL_REFUSED = 1,     /* the daemon said no, or there is no such thing */
+    CTL_REFUSED = 1,
     CTL_USAGE = 2,
     CTL_UNREACHABLE = 3
 };

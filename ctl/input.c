@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int read_all(FILE *f, const char *name, struct buf *out,
-                    struct err *err)
+static int read_all(FILE *f, const char *name, struct buf *out, struct err *err)
 {
     char part[16384];
     size_t n;

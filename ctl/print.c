@@ -29,8 +29,8 @@ static uint32_t code_of(const unsigned char *p, size_t n)
 /* Would a terminal do something with it? */
 static bool is_active(uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7f && c <= 0x9f) ||
-           c == 0x061c || c == 0x200e || c == 0x200f || /* marks */
+    return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x061c || c == 0x200e ||
+           c == 0x200f || /* marks */
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
@@ -212,8 +212,9 @@ void print_duration(int64_t ms, char out[PRINT_TIME])
         i++;
     rest = ms % units[i].ms / units[i + 1].ms;
     if (rest > 0)
-        (void)snprintf(out, PRINT_TIME, "%" PRId64 "%c %" PRId64 "%c", ms / units[i].ms,
-                       units[i].unit, rest, units[i + 1].unit);
+        (void)snprintf(out, PRINT_TIME, "%" PRId64 "%c %" PRId64 "%c",
+                       ms / units[i].ms, units[i].unit, rest,
+                       units[i + 1].unit);
     else
         (void)snprintf(out, PRINT_TIME, "%" PRId64 "%c", ms / units[i].ms,
                        units[i].unit);

@@ -111,8 +111,8 @@ static const char *count_of(const cJSON *app, const char *name, struct cell *c)
 
 void view_apps(FILE *f, const cJSON *doc)
 {
-    static const char *const names[] = {"APP",      "PLUGIN",     "VERSION",
-                                        "STATE",    ">PENDING",   ">SUCCEEDED",
+    static const char *const names[] = {"APP",      "PLUGIN",   "VERSION",
+                                        "STATE",    ">PENDING", ">SUCCEEDED",
                                         ">RETRIED", ">DEAD"};
     struct cell c[COUNT(names)];
     struct table t;
@@ -122,10 +122,10 @@ void view_apps(FILE *f, const cJSON *doc)
     cJSON_ArrayForEach(a, member(doc, "apps"))
     {
         const char *row[] = {
-            text_of(a, "name", &c[0]),        text_of(a, "plugin", &c[1]),
-            text_of(a, "version", &c[2]),     text_of(a, "state", &c[3]),
-            count_of(a, "pending", &c[4]),    count_of(a, "succeeded", &c[5]),
-            count_of(a, "retried", &c[6]),    count_of(a, "dead", &c[7]),
+            text_of(a, "name", &c[0]),     text_of(a, "plugin", &c[1]),
+            text_of(a, "version", &c[2]),  text_of(a, "state", &c[3]),
+            count_of(a, "pending", &c[4]), count_of(a, "succeeded", &c[5]),
+            count_of(a, "retried", &c[6]), count_of(a, "dead", &c[7]),
         };
 
         table_add(&t, row);
@@ -155,10 +155,14 @@ void view_jobs(FILE *f, const cJSON *doc, int64_t now_ms, bool header)
     {
         int64_t due = number_of(j, "dueTimeMs");
         const char *row[] = {
-            text_of(j, "jobId", &c[0]),    text_of(j, "app", &c[1]),
-            key_of(j, &c[2]),              text_of(j, "state", &c[3]),
-            text_of(j, "priority", &c[4]), text_of(j, "attempt", &c[5]),
-            text_of(j, "dueTime", &c[6]),  due >= 0 ? c[7].text : NULL,
+            text_of(j, "jobId", &c[0]),
+            text_of(j, "app", &c[1]),
+            key_of(j, &c[2]),
+            text_of(j, "state", &c[3]),
+            text_of(j, "priority", &c[4]),
+            text_of(j, "attempt", &c[5]),
+            text_of(j, "dueTime", &c[6]),
+            due >= 0 ? c[7].text : NULL,
         };
 
         if (due >= 0)
@@ -171,9 +175,9 @@ void view_jobs(FILE *f, const cJSON *doc, int64_t now_ms, bool header)
 
 void view_executions(FILE *f, const cJSON *doc)
 {
-    static const char *const names[] = {"JOB",     "APP",     "KEY",
+    static const char *const names[] = {"JOB",      "APP",    "KEY",
                                         ">ATTEMPT", "STATUS", "STARTED",
-                                        ">LATE",   ">TOOK",   "ERROR"};
+                                        ">LATE",    ">TOOK",  "ERROR"};
     struct cell c[COUNT(names)];
     struct table t;
     const cJSON *e;
@@ -187,10 +191,14 @@ void view_executions(FILE *f, const cJSON *doc)
         bool first = number_of(e, "attemptNumber") == 1;
         bool late = first && due >= 0 && start >= due;
         const char *row[] = {
-            text_of(e, "jobId", &c[0]),     text_of(e, "app", &c[1]),
-            key_of(e, &c[2]),               text_of(e, "attemptNumber", &c[3]),
-            text_of(e, "status", &c[4]),    text_of(e, "startTime", &c[5]),
-            late ? c[6].text : NULL,        took >= 0 ? c[7].text : NULL,
+            text_of(e, "jobId", &c[0]),
+            text_of(e, "app", &c[1]),
+            key_of(e, &c[2]),
+            text_of(e, "attemptNumber", &c[3]),
+            text_of(e, "status", &c[4]),
+            text_of(e, "startTime", &c[5]),
+            late ? c[6].text : NULL,
+            took >= 0 ? c[7].text : NULL,
             text_of(e, "errorMessage", &c[8]),
         };
 

@@ -14,8 +14,7 @@
 
 static bool is_port(const char *s)
 {
-    return *s != '\0' && strlen(s) <= 5 &&
-           strspn(s, "0123456789") == strlen(s);
+    return *s != '\0' && strlen(s) <= 5 && strspn(s, "0123456789") == strlen(s);
 }
 
 /* Splits "name:port" or "[v6]:port" in place; NULL when it is neither. */
@@ -66,8 +65,7 @@ bool guard_host(const char *host)
         return true;
     n = strlen(name);
     return strcasecmp(name, "localhost") == 0 ||
-           (n > strlen(tail) &&
-            strcasecmp(name + n - strlen(tail), tail) == 0);
+           (n > strlen(tail) && strcasecmp(name + n - strlen(tail), tail) == 0);
 }
 
 bool guard_origin(const char *origin, const char *host)

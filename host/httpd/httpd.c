@@ -37,12 +37,9 @@ static int start_lanes(struct server *s, struct err *err)
         enum lane_kind kind;
         struct lane_settings set;
     } rows[] = {
-        {LANE_READ,
-         {"http-read", 2, 1, lane_run_each, serve_answered}},
-        {LANE_PUT,
-         {"http-put", 1, JOBS_PUT_MAX, jobs_put_all, serve_answered}},
-        {LANE_CONTROL,
-         {"http-change", 4, 1, lane_run_each, serve_answered}},
+        {LANE_READ, {"http-read", 2, 1, lane_run_each, serve_answered}},
+        {LANE_PUT, {"http-put", 1, JOBS_PUT_MAX, jobs_put_all, serve_answered}},
+        {LANE_CONTROL, {"http-change", 4, 1, lane_run_each, serve_answered}},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -89,8 +86,9 @@ static bool wanted(const char *text)
     return text != NULL && *text != '\0';
 }
 
-int httpd_start(const struct httpd_settings *set, const struct httpd_house *house,
-                struct httpd **ret, struct err *err)
+int httpd_start(const struct httpd_settings *set,
+                const struct httpd_house *house, struct httpd **ret,
+                struct err *err)
 {
     struct httpd *h = calloc(1, sizeof(*h));
     int r;
@@ -100,11 +98,11 @@ int httpd_start(const struct httpd_settings *set, const struct httpd_house *hous
         return err_again(err, -ENOMEM, "no memory");
     h->srv.house = *house;
     h->srv.max_body = (size_t)set->max_body;
-    h->srv.max_held = h->srv.max_body * 4 > HELD_MIN ? h->srv.max_body * 4
-                                                     : HELD_MIN;
+    h->srv.max_held =
+        h->srv.max_body * 4 > HELD_MIN ? h->srv.max_body * 4 : HELD_MIN;
     h->tcp.srv = h->local.srv = &h->srv;
-    h->max_connections = set->max_connections > 0 ? set->max_connections
-                                                  : CONNECTIONS_DEFAULT;
+    h->max_connections =
+        set->max_connections > 0 ? set->max_connections : CONNECTIONS_DEFAULT;
     r = start_lanes(&h->srv, err);
     if (r == 0 && wanted(set->listen))
         r = start_tcp(h, set->listen, err);

@@ -24,7 +24,7 @@
 struct httpd;
 
 struct put_ids { /* what became of one item */
-    int64_t id; /* 0: nothing was stored (duplicate, wish) */
+    int64_t id;  /* 0: nothing was stored (duplicate, wish) */
     uint32_t version;
     int64_t due_ms;
 };
@@ -33,7 +33,8 @@ struct httpd_house {
     struct store *store; /* httpd opens its own reading sessions */
     /* Is an app of that name configured?  NULL: not.  (Names from outside are
      * never interned.) */
-    const struct app_name *(*known_app)(void *arg, const char *name, size_t len);
+    const struct app_name *(*known_app)(void *arg, const char *name,
+                                        size_t len);
     /* A point in time in any of the forms of job/when.h, local ones in the
      * configured zone.  NULL: UTC. */
     int (*when)(void *arg, struct span text, int64_t *ret_ms, struct err *err);
@@ -44,14 +45,16 @@ struct httpd_house {
     int (*apps)(void *arg, struct buf *json);
     /* One request in format `ingest` -> item (its job and spans as put_item says).
      * Spans of item may point into body, which lives until put has returned. */
-    int (*decode)(void *arg, struct span body, struct put_item *item, struct err *err);
+    int (*decode)(void *arg, struct span body, struct put_item *item,
+                  struct err *err);
     /* Stores synced; items' jobs that were stored are taken over (set to NULL),
      * with id, pos, version copied to ids[] first. */
     int (*put)(void *arg, struct put_item *items, size_t n, struct put_ids *ids,
                struct err *err);
     /* Does the change; *ret_verdict is NONE when the owner has not decided in time.
      * c->job, where the store gives one, is httpd's to free. */
-    int (*change)(void *arg, struct change *c, enum verdict *ret_verdict, struct err *err);
+    int (*change)(void *arg, struct change *c, enum verdict *ret_verdict,
+                  struct err *err);
     /* Reads the configuration again; *ret_report as conf_load's. */
     int (*reload)(void *arg, char **ret_report, struct err *err);
     /* Ready to work?  When not, why is filled. */
@@ -60,14 +63,15 @@ struct httpd_house {
 };
 
 struct httpd_settings {
-    const char *listen; /* "127.0.0.1:7070", "[::1]:0"; "" off */
-    const char *socket; /* path of a unix socket, mode 0600; "" off */
-    int64_t max_body;   /* bytes */
+    const char *listen;       /* "127.0.0.1:7070", "[::1]:0"; "" off */
+    const char *socket;       /* path of a unix socket, mode 0600; "" off */
+    int64_t max_body;         /* bytes */
     unsigned max_connections; /* of each listener; 0: 256 */
 };
 
-int httpd_start(const struct httpd_settings *set, const struct httpd_house *house,
-                struct httpd **ret, struct err *err);
+int httpd_start(const struct httpd_settings *set,
+                const struct httpd_house *house, struct httpd **ret,
+                struct err *err);
 void httpd_stop(struct httpd **ph);
 unsigned httpd_port(const struct httpd *h); /* the bound port, 0: none */
 

@@ -22,15 +22,13 @@ struct doing { /* how a change is spoken of */
 };
 
 static const struct doing cancel = {
-    CHANGE_CANCEL, "canceled", "too late to cancel: the job is running or done"
-};
+    CHANGE_CANCEL, "canceled",
+    "too late to cancel: the job is running or done"};
 static const struct doing reschedule = {
     CHANGE_RESCHEDULE, "rescheduled",
-    "too late to reschedule: the job is running or done"
-};
-static const struct doing run_now = {
-    CHANGE_RUN, "due now", "the job is running or done already"
-};
+    "too late to reschedule: the job is running or done"};
+static const struct doing run_now = {CHANGE_RUN, "due now",
+                                     "the job is running or done already"};
 
 /* What is known of the job afterwards. */
 static void add_data(struct request *rq, const struct change *c)
@@ -165,8 +163,8 @@ void jobs_reschedule(struct request *rq)
     struct change c = {.id = rq->id};
     struct json *doc = NULL;
     struct err err;
-    int r = json_parse(rq->body.data != NULL ? rq->body.data : "",
-                       rq->body.len, &doc, &err);
+    int r = json_parse(rq->body.data != NULL ? rq->body.data : "", rq->body.len,
+                       &doc, &err);
 
     if (r == 0)
         r = parse_reschedule(rq, doc, &c, &err);

@@ -47,10 +47,10 @@ static int add(struct batch *b, struct request *rq)
     memset(item, 0, sizeof(*item));
     memset(&b->ids[b->n], 0, sizeof(b->ids[0]));
     *e = (struct entry){.rq = rq, .rest = BUF_INIT(REQUEST_OUT_MAX)};
-    r = house->decode(house->arg,
-                      (struct span){rq->body.data != NULL ? rq->body.data : "",
-                                    rq->body.len},
-                      item, &err);
+    r = house->decode(
+        house->arg,
+        (struct span){rq->body.data != NULL ? rq->body.data : "", rq->body.len},
+        item, &err);
     if (r == 0 && (item->kind != PUT_JOB || item->job == NULL))
         r = err_set(&err, -EINVAL, "the request holds no job");
     if (r < 0) {

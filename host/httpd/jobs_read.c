@@ -188,9 +188,9 @@ static void keep_last(void *arg, const struct execution *e)
              job_state_name(state), e->version, e->attempt);
     show_time(out, "scheduledTime", e->scheduled_ms);
     show_time(out, "endedAt", e->finished_ms);
-    show_text(out, "errorMessage",
-              (struct span){e->error.len > 0 ? e->error.data : NULL,
-                            e->error.len});
+    show_text(
+        out, "errorMessage",
+        (struct span){e->error.len > 0 ? e->error.data : NULL, e->error.len});
     buf_addc(out, '}');
 }
 

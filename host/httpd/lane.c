@@ -39,8 +39,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-int lane_start(struct lane *l, const struct lane_settings *set,
-               struct err *err)
+int lane_start(struct lane *l, const struct lane_settings *set, struct err *err)
 {
     assert(set->threads <= LANE_THREADS);
     memset(l, 0, sizeof(*l));

@@ -108,12 +108,11 @@ static int bound_port(int fd, unsigned *ret)
     return 0;
 }
 
-int listen_tcp(const struct listen_addr *a, unsigned *ret_port,
-               struct err *err)
+int listen_tcp(const struct listen_addr *a, unsigned *ret_port, struct err *err)
 {
     int on = 1, r;
-    int fd = socket(a->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                    0);
+    int fd =
+        socket(a->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return err_sys(err, errno, "socket");
@@ -236,9 +235,8 @@ void listen_unlink(struct listen_path *lp)
 {
     struct stat st;
 
-    if (lp->path != NULL && lstat(lp->path, &st) == 0 &&
-        st.st_dev == lp->dev && st.st_ino == lp->ino &&
-        st.st_ctim.tv_sec == lp->ctime.tv_sec &&
+    if (lp->path != NULL && lstat(lp->path, &st) == 0 && st.st_dev == lp->dev &&
+        st.st_ino == lp->ino && st.st_ctim.tv_sec == lp->ctime.tv_sec &&
         st.st_ctim.tv_nsec == lp->ctime.tv_nsec)
         (void)unlink(lp->path);
     free(lp->path);

@@ -136,8 +136,7 @@ void request_error(struct request *rq, const struct err *err)
     request_problem(rq, status, "%s", err->text);
 }
 
-void request_envelope(struct request *rq, const char *message,
-                      const char *flag)
+void request_envelope(struct request *rq, const char *message, const char *flag)
 {
     buf_reset(&rq->out);
     buf_adds(&rq->out, "{\"success\":true,");
@@ -201,10 +200,9 @@ int request_number(struct request *rq, const char *name, int64_t min,
     }
     if (parse_number(text, ret) == 0 && *ret >= min && *ret <= max)
         return 0;
-    request_problem(rq, 400,
-                    "%s=%.64s is not a whole number from %" PRId64
-                    " to %" PRId64,
-                    name, text, min, max);
+    request_problem(
+        rq, 400, "%s=%.64s is not a whole number from %" PRId64 " to %" PRId64,
+        name, text, min, max);
     return -EINVAL;
 }
 

@@ -39,7 +39,7 @@ struct request {
 
     /* what it is done with */
     const struct httpd_house *house;
-    struct store_session **session; /* the lane thread's, see request_session() */
+    struct store_session **session; /* see request_session() */
 
     /* the answer */
     unsigned status; /* 0: not yet answered */

@@ -113,8 +113,7 @@ static int check_query(struct request *rq)
         if (has_word(takes, rq->uri.param[i].name))
             continue;
         request_problem(rq, 400, "no parameter \"%.64s\" here; there is: %s",
-                        rq->uri.param[i].name,
-                        *takes != '\0' ? takes : "none");
+                        rq->uri.param[i].name, *takes != '\0' ? takes : "none");
         return -EINVAL;
     }
     return 0;
@@ -151,8 +150,7 @@ static int refuse(struct request *rq)
 
 int routes_find(struct request *rq)
 {
-    const char *method =
-        strcmp(rq->method, "HEAD") == 0 ? "GET" : rq->method;
+    const char *method = strcmp(rq->method, "HEAD") == 0 ? "GET" : rq->method;
 
     rq->allow[0] = '\0';
     for (size_t i = 0; i < routes_count; i++) {

@@ -25,10 +25,10 @@
 #include "metrics/metrics.h"
 
 #define THREADS 2
-#define IDLE_S 30u                        /* without a byte: closed */
-#define BODY_MS 120000                    /* a body takes no longer than this */
-#define HEADERS_MAX ((size_t)32 << 10)    /* memory of a connection */
-#define DISCARD_MAX ((size_t)32 << 20)    /* read on only to answer politely */
+#define IDLE_S 30u                     /* without a byte: closed */
+#define BODY_MS 120000                 /* a body takes no longer than this */
+#define HEADERS_MAX ((size_t)32 << 10) /* memory of a connection */
+#define DISCARD_MAX ((size_t)32 << 20) /* read on only to answer politely */
 
 /* ---- a request's life -------------------------------------------------------- */
 
@@ -67,8 +67,8 @@ static void record(const struct request *rq)
            LOG_INT("ms", clock_boot_ms() - rq->begun_ms));
 }
 
-static void on_completed(void *cls, struct MHD_Connection *conn,
-                         void **con_cls, enum MHD_RequestTerminationCode toe)
+static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
+                         enum MHD_RequestTerminationCode toe)
 {
     struct listener *l = cls;
     struct request *rq = *con_cls;
@@ -99,8 +99,7 @@ static struct MHD_Response *make_response(struct request *rq)
     if (data == NULL) {
         static char none[] = "";
 
-        return MHD_create_response_from_buffer(0, none,
-                                               MHD_RESPMEM_PERSISTENT);
+        return MHD_create_response_from_buffer(0, none, MHD_RESPMEM_PERSISTENT);
     }
     resp = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
     if (resp == NULL)
@@ -261,8 +260,9 @@ static void dispatch(const struct listener *l, struct request *rq)
     r = lane_submit(&l->srv->lane[lane], rq, clock_boot_ms());
     if (r == 0)
         return;
-    request_problem(rq, 503, r == -EPIPE ? "the server is stopping"
-                                         : "too much is waiting already");
+    request_problem(rq, 503,
+                    r == -EPIPE ? "the server is stopping"
+                                : "too much is waiting already");
     MHD_resume_connection(rq->conn);
 }
 
@@ -271,6 +271,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
                                   const char *version, const char *data,
                                   size_t *len, void **con_cls)
 {
+    /* #lizard forgives: the parameters are libmicrohttpd's */
     const struct listener *l = cls;
     struct request *rq = *con_cls;
 
@@ -303,8 +304,10 @@ static size_t leave_escapes(void *cls, struct MHD_Connection *conn, char *s)
     return strlen(s);
 }
 
-__attribute__((format(printf, 2, 0))) static void
-on_log(void *cls, const char *fmt, va_list ap)
+static void on_log(void *cls, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
+static void on_log(void *cls, const char *fmt, va_list ap)
 {
     char text[256];
 
@@ -326,9 +329,9 @@ int serve_start(struct listener *l, int fd, unsigned max_connections,
         (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT, max_connections,
         MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX,
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, l,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, l, MHD_OPTION_UNESCAPE_CALLBACK,
+        leave_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, l,
+        MHD_OPTION_END);
     if (l->daemon != NULL)
         return 0;
     close(fd);

@@ -16,7 +16,7 @@ struct server { /* what the listeners share */
     struct httpd_house house;
     struct lane lane[LANES]; /* [LANE_NONE] is not used */
     size_t max_body;
-    size_t max_held;       /* bytes of all bodies at once */
+    size_t max_held; /* bytes of all bodies at once */
     atomic_size_t held;
 };
 

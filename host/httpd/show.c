@@ -245,8 +245,8 @@ void show_execution(struct buf *out, const struct execution *e)
     show_time(out, "endTime", e->finished_ms);
     name(out, "durationMs");
     buf_addi(out, e->finished_ms - e->started_ms);
-    show_text(out, "errorMessage",
-              (struct span){e->error.len > 0 ? e->error.data : NULL,
-                            e->error.len});
+    show_text(
+        out, "errorMessage",
+        (struct span){e->error.len > 0 ? e->error.data : NULL, e->error.len});
     buf_addc(out, '}');
 }

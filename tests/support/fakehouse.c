@@ -144,6 +144,7 @@ int store_executions(struct store_session *x, int64_t id,
                      const struct app_name *app, size_t cap, execution_fn *fn,
                      void *arg, struct err *err)
 {
+    /* #lizard forgives: the parameters are store.h's */
     int r = away(x->f, err);
     size_t n = 0;
 
@@ -276,8 +277,9 @@ static int change(void *arg, struct change *c, enum verdict *ret_verdict,
                    (int)c->key.len,
                    c->key.data != NULL ? (const char *)c->key.data : "");
     if (f->change_code != 0)
-        r = f->change_retry ? err_again(err, f->change_code, "the store is away")
-                            : err_set(err, f->change_code, "no");
+        r = f->change_retry
+                ? err_again(err, f->change_code, "the store is away")
+                : err_set(err, f->change_code, "no");
     else if (f->give_job)
         c->job = copy(f->job[0]);
     if (r == 0)

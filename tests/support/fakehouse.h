@@ -29,24 +29,24 @@ struct fakehouse {
     size_t list_most; /* jobs in one of them */
 
     /* what the house answers */
-    const char *why;         /* not ready, because; NULL: ready */
-    int put_code;            /* fails with this, when not 0 */
-    bool put_retry;          /* ... to be tried again */
+    const char *why; /* not ready, because; NULL: ready */
+    int put_code;    /* fails with this, when not 0 */
+    bool put_retry;  /* ... to be tried again */
     enum put_result put_result;
-    bool hold;               /* put waits until this is false */
+    bool hold; /* put waits until this is false */
     int change_code;
     bool change_retry;
     enum verdict verdict;
-    bool give_job;           /* change fills c->job */
+    bool give_job; /* change fills c->job */
     int reload_code;
     bool reload_retry;
     const char *report;
 
     /* what it was asked */
-    int puts;             /* calls */
-    size_t put_most;      /* items in one call */
-    size_t put_items;     /* in all */
-    int put_waiting;      /* held now */
+    int puts;         /* calls */
+    size_t put_most;  /* items in one call */
+    size_t put_items; /* in all */
+    int put_waiting;  /* held now */
     int64_t next_id;
     char idempotency[64]; /* of the last item */
     struct change change; /* the last one; key copied to change_key */

@@ -16,7 +16,7 @@ struct reply {
     size_t len;
 };
 
-int raw_connect(unsigned port);       /* to 127.0.0.1 */
+int raw_connect(unsigned port); /* to 127.0.0.1 */
 int raw_connect_unix(const char *path);
 void raw_send(int fd, const void *data, size_t len);
 /* As raw_send, but the peer may hang up meanwhile. */

@@ -118,8 +118,8 @@ static void schedules(const char *text, const char *data, const char *want)
     int r;
 
     assert_int_equal(words(&a, &err, text), 0);
-    r = build_schedule(&b, &a, (struct span){data, strlen(data)},
-                       1769853600000, &err);
+    r = build_schedule(&b, &a, (struct span){data, strlen(data)}, 1769853600000,
+                       &err);
     if (*want == '{') {
         assert_int_equal(r, 0);
         assert_string_equal(buf_cstr(&b), want);
@@ -200,9 +200,11 @@ static void terminals_are_safe(void **state)
     clean_is("a\nb\tc\rd", 7, true, "a\nb\tc\\u000dd");
     clean_is("a\nb\tc", 5, false, "a\\u000ab\\u0009c");
     clean_is("\0\x7f", 2, true, "\\u0000\\u007f");
-    clean_is("\xc2\x9b""1m", 4, true, "\\u009b1m");    /* C1 */
-    clean_is("\xe2\x80\xae", 3, true, "\\u202e");      /* right to left */
-    clean_is("\x9b\xff", 2, true, "\\x9b\\xff");       /* not UTF-8 */
+    clean_is("\xc2\x9b"
+             "1m",
+             4, true, "\\u009b1m");               /* C1 */
+    clean_is("\xe2\x80\xae", 3, true, "\\u202e"); /* right to left */
+    clean_is("\x9b\xff", 2, true, "\\x9b\\xff");  /* not UTF-8 */
     clean_is("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, true,
              "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
 }
@@ -229,9 +231,9 @@ static void print_table(FILE *f, void *arg)
 static void columns(void **state)
 {
     static const char *const names[] = {"NAME", ">N", "LAST"};
-    static const char *const rows[][3] = {{"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9x",
-                                           "1", "a\nb"},
-                                          {"y", "1000", NULL}};
+    static const char *const rows[][3] = {
+        {"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9x", "1", "a\nb"},
+        {"y", "1000", NULL}};
     struct table t;
     char *text;
 
@@ -358,7 +360,8 @@ static void answers(void **state)
           "canceled: job 5, key k\\u001b\n");
     shows("change", "{\"message\":\"reloaded\",\"data\":{\"report\":[\"x\"]}}",
           "reloaded\n  x\n");
-    shows("problem", "{\"detail\":\"too \\u001blate\",\"report\":[\"x\",\"y\"]}",
+    shows("problem",
+          "{\"detail\":\"too \\u001blate\",\"report\":[\"x\",\"y\"]}",
           "ontimectl: the daemon answers 409: too \\u001blate\n  x\n  y\n");
     shows("problem", "<html>", "answers 409: <html>\n");
     /* Answers that are not what they should be are survived. */
@@ -372,16 +375,11 @@ static void answers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options),
-        cmocka_unit_test(wrong_options),
-        cmocka_unit_test(addresses),
-        cmocka_unit_test(jobs_are_made),
-        cmocka_unit_test(data_from_files),
-        cmocka_unit_test(terminals_are_safe),
-        cmocka_unit_test(columns),
-        cmocka_unit_test(long_cells_are_cut),
-        cmocka_unit_test(times),
-        cmocka_unit_test(answers),
+        cmocka_unit_test(options),         cmocka_unit_test(wrong_options),
+        cmocka_unit_test(addresses),       cmocka_unit_test(jobs_are_made),
+        cmocka_unit_test(data_from_files), cmocka_unit_test(terminals_are_safe),
+        cmocka_unit_test(columns),         cmocka_unit_test(long_cells_are_cut),
+        cmocka_unit_test(times),           cmocka_unit_test(answers),
     };
 
     return cmocka_run_group_tests_name("ctl", tests, NULL, NULL);

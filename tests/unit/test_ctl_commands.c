@@ -45,7 +45,7 @@ static int setup(void **state)
     house = fakehouse_of(&t->f);
     if (httpd_start(&set, &house, &t->h, &err) < 0)
         fail_msg("%s", err.text);
-    (void)snprintf(t->url, sizeof(t->url), "http://127.0.0.1:%u/",
+    (void)snprintf(t->url, sizeof(t->url), "http://%s:%u/", "127.0.0.1",
                    httpd_port(t->h));
     *state = t;
     return 0;
@@ -211,8 +211,7 @@ static void nobody_there(void **state)
     check(&none, "status", CTL_UNREACHABLE,
           "cannot reach the daemon at /tmp/ontime-none/x: No such file");
     check(&none, "status", CTL_UNREACHABLE, "-s SOCKET");
-    check(&port, "status", CTL_UNREACHABLE,
-          "at http://127.0.0.1:1: Connection refused");
+    check(&port, "status", CTL_UNREACHABLE, "127.0.0.1:1: Connection refused");
 }
 
 int main(void)

@@ -141,9 +141,8 @@ static void metrics_page(void **state)
         assert_int_equal(r.status, 200);
         assert_true(reply_header(&r, "Content-Type", type, sizeof(type)));
         assert_string_equal(type, "text/plain; version=0.0.4; charset=utf-8");
-        found = strstr(r.body,
-                       "ontime_http_requests_total{route=\"GET "
-                       "/health/live\",code=\"200\"}") != NULL &&
+        found = strstr(r.body, "ontime_http_requests_total{route=\"GET "
+                               "/health/live\",code=\"200\"}") != NULL &&
                 strstr(r.body, "{route=\"other\",code=\"404\"}") != NULL;
         reply_done(&r);
         if (found)
@@ -221,7 +220,8 @@ static void lists(void **state)
     fakehouse_add(&t->f, 6, "six", "x", 1);
     fakehouse_add(&t->f, 7, "six", "x", 1);
     t->f.job[1]->state = JOB_SCHEDULED;
-    get(t, "/api/v1/jobs?app=demo", 200, "\"payload\":{\"a\":1}},{\"jobId\":\"6\"");
+    get(t, "/api/v1/jobs?app=demo", 200,
+        "\"payload\":{\"a\":1}},{\"jobId\":\"6\"");
     get(t, "/api/v1/jobs?state=SCHEDULED", 200, "{\"jobs\":[{\"jobId\":\"6\"");
     get(t, "/api/v1/jobs?due_from=7&due_to=8", 200, "[{\"jobId\":\"7\"");
     get(t, "/api/v1/jobs?due_from=1970-01-01T00:00:00.007Z", 200,
@@ -257,8 +257,8 @@ static int pages(struct rig *t, int limit, int *ret_calls)
         const char *at, *next;
         struct reply r;
 
-        (void)snprintf(target, sizeof(target),
-                       "/api/v1/jobs?limit=%d&after=%s", limit, after);
+        (void)snprintf(target, sizeof(target), "/api/v1/jobs?limit=%d&after=%s",
+                       limit, after);
         raw_call(t->port, "GET", target, "", NULL, &r);
         assert_int_equal(r.status, 200);
         for (at = r.body; (at = strstr(at, "\"jobId\"")) != NULL; at++)
@@ -321,8 +321,7 @@ static void one_job(void **state)
     fakehouse_add(&t->f, INT64_MAX >> 21, "five", "{\"a\":1}", 7);
     get(t, "/api/v1/jobs/4398046511103", 200,
         "{\"jobId\":\"4398046511103\",\"version\":1");
-    get(t, "/api/v1/jobs/4398046511103/executions", 200,
-        "{\"executions\":[]}");
+    get(t, "/api/v1/jobs/4398046511103/executions", 200, "{\"executions\":[]}");
     get(t, "/api/v1/jobs/8", 404, "there is no job 8");
     get(t, "/api/v1/jobs/8/executions", 404, "there is no job 8");
     get(t, "/api/v1/jobs/x", 400, "not a job's number");

@@ -57,16 +57,27 @@ static void addresses(void **state)
         const char *text;
         bool loopback;
     } good[] = {
-        {"127.0.0.1:7070", true}, {"127.8.9.1:0", true},
-        {"localhost:1", true},    {"[::1]:65535", true},
-        {"0.0.0.0:80", false},    {"[::]:80", false},
+        {"127.0.0.1:7070", true}, {"127.8.9.1:0", true}, {"localhost:1", true},
+        {"[::1]:65535", true},    {"0.0.0.0:80", false}, {"[::]:80", false},
         {"192.168.1.2:9", false},
     };
     static const char *const bad[] = {
-        "",       ":",         "7070",        "127.0.0.1", ":7070",
-        "[::1]",  "::1:80",    "example:80",  "1.2.3:80",  "127.0.0.1:",
-        "[::1:1", "[::1]]:80", "127.0.0.1:x", "127.0.0.1:65536",
-        "127.0.0.1:-1", "127.0.0.1:123456",
+        "",
+        ":",
+        "7070",
+        "127.0.0.1",
+        ":7070",
+        "[::1]",
+        "::1:80",
+        "example:80",
+        "1.2.3:80",
+        "127.0.0.1:",
+        "[::1:1",
+        "[::1]]:80",
+        "127.0.0.1:x",
+        "127.0.0.1:65536",
+        "127.0.0.1:-1",
+        "127.0.0.1:123456",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:1",
     };
     struct listen_addr a;
@@ -176,8 +187,8 @@ int main(void)
         cmocka_unit_test(addresses),
         cmocka_unit_test(port_0_is_some_port),
         cmocka_unit_test_setup_teardown(socket_is_private, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            leftover_is_replaced_but_not_a_live_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(leftover_is_replaced_but_not_a_live_one,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(other_files_are_left_alone, setup,
                                         teardown),
     };

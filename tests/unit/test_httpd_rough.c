@@ -36,8 +36,7 @@ struct rig {
 
 static int setup(void **state)
 {
-    struct httpd_settings set = {.listen = "127.0.0.1:0",
-                                 .max_body = BODY_MAX};
+    struct httpd_settings set = {.listen = "127.0.0.1:0", .max_body = BODY_MAX};
     struct rig *t = calloc(1, sizeof(*t));
     struct httpd_house house;
     struct err err;
@@ -296,12 +295,9 @@ struct client {
 static void *hammer(void *arg)
 {
     static const char *const what[][3] = {
-        {"GET", "/api/v1/jobs", NULL},
-        {"POST", "/api/v1/jobs", "{\"n\":5}"},
-        {"GET", "/metrics", NULL},
-        {"DELETE", "/api/v1/jobs/77", NULL},
-        {"GET", "/health", NULL},
-        {"GET", "/api/v1/jobs/77", NULL},
+        {"GET", "/api/v1/jobs", NULL}, {"POST", "/api/v1/jobs", "{\"n\":5}"},
+        {"GET", "/metrics", NULL},     {"DELETE", "/api/v1/jobs/77", NULL},
+        {"GET", "/health", NULL},      {"GET", "/api/v1/jobs/77", NULL},
     };
     struct client *c = arg;
 

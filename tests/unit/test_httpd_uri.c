@@ -118,10 +118,21 @@ static void local_hosts(void **state)
         "192.168.0.1", "[::1]:7070",   "[::1]",          "ontime.localhost:1",
     };
     static const char *const bad[] = {
-        "",           "example.com",     "example.com:80", "localhost.",
-        ".localhost", "localhost:",      "localhost:80x",  "localhost:123456",
-        "[::1",       "[::1]x",          "[localhost]",    "evillocalhost",
-        "127.0.0.1.example.com", "127.1", "::1",
+        "",
+        "example.com",
+        "example.com:80",
+        "localhost.",
+        ".localhost",
+        "localhost:",
+        "localhost:80x",
+        "localhost:123456",
+        "[::1",
+        "[::1]x",
+        "[localhost]",
+        "evillocalhost",
+        "127.0.0.1.example.com",
+        "127.1",
+        "::1",
     };
     char longest[300];
 
