@@ -5,7 +5,7 @@ plugins_sms_retry_sms_retry_la_SOURCES = \
 	plugins/sms_retry/flat.c plugins/sms_retry/flat.h \
 	plugins/sms_retry/sms_retry.c \
 	plugins/sms_retry/stamp.c plugins/sms_retry/stamp.h
-plugins_sms_retry_sms_retry_la_CPPFLAGS = $(PLUGIN_CPPFLAGS) \
+plugins_sms_retry_sms_retry_la_CPPFLAGS = $(plugin_cppflags) \
 	-I$(top_srcdir)/plugins/sms_retry
-plugins_sms_retry_sms_retry_la_CFLAGS = $(PLUGIN_CFLAGS)
-plugins_sms_retry_sms_retry_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_sms_retry_sms_retry_la_CFLAGS = $(plugin_cflags)
+plugins_sms_retry_sms_retry_la_LDFLAGS = $(plugin_ldflags)
