@@ -9,14 +9,15 @@
 
 unit_tests = \
 	tests/unit/test_backoff \
+	tests/unit/test_bucket \
 	tests/unit/test_buf \
 	tests/unit/test_clock \
-	tests/unit/test_ctl \
-	tests/unit/test_ctl_commands \
 	tests/unit/test_conf \
 	tests/unit/test_conf_dump \
 	tests/unit/test_conf_errors \
 	tests/unit/test_conf_table \
+	tests/unit/test_ctl \
+	tests/unit/test_ctl_commands \
 	tests/unit/test_err \
 	tests/unit/test_format_ingest \
 	tests/unit/test_hash \
@@ -38,13 +39,16 @@ unit_tests = \
 	tests/unit/test_log \
 	tests/unit/test_metrics \
 	tests/unit/test_plan \
+	tests/unit/test_queues \
 	tests/unit/test_thread \
 	tests/unit/test_utf8 \
 	tests/unit/test_wheel \
 	tests/unit/test_when \
+	tests/unit/test_wishes \
 	tests/unit/test_zone
 
 tests_unit_test_backoff_LDADD = $(for_job) $(CMOCKA_LIBS)
+tests_unit_test_bucket_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_buf_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_buf_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_clock_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -54,9 +58,9 @@ tests_unit_test_conf_errors_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_table_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_table_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_ctl_LDADD = $(for_ctl) $(CMOCKA_LIBS)
+tests_unit_test_ctl_commands_LDADD = $(for_ctl) $(for_httpd_alone) $(CMOCKA_LIBS)
 tests_unit_test_ctl_commands_SOURCES = tests/unit/test_ctl_commands.c \
-	tests/support/fakehouse.c tests/support/fakehouse.h
-tests_unit_test_ctl_commands_LDADD = $(for_ctl) $(for_httpd) $(CMOCKA_LIBS)
+	tests/support/fakehouse.c
 tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_format_ingest_LDADD = $(for_ingest) $(CMOCKA_LIBS)
 tests_unit_test_hash_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -92,30 +96,14 @@ tests_unit_test_log_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDADD = $(for_metrics) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_plan_LDADD = $(for_sched) $(CMOCKA_LIBS)
+tests_unit_test_queues_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_thread_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_test_utf8_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_wheel_LDADD = $(for_wheel) $(CMOCKA_LIBS)
 tests_unit_test_when_LDADD = $(for_job) $(CMOCKA_LIBS)
+tests_unit_test_wishes_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_zone_LDADD = $(for_job) $(CMOCKA_LIBS)
-
-# The suite that every store passes, a program for each backend.
-contract_tests = \
-	tests/contract/store_sqlite
-
-contract_suite = \
-	tests/contract/store.c \
-	tests/contract/store.h \
-	tests/contract/store_change.c \
-	tests/contract/store_crash.c \
-	tests/contract/store_finish.c \
-	tests/contract/store_keys.c \
-	tests/contract/store_look.c \
-	tests/contract/store_put.c \
-	tests/contract/store_wish.c
-tests_contract_store_sqlite_SOURCES = \
-	tests/contract/store_sqlite.c $(contract_suite)
-tests_contract_store_sqlite_LDADD = $(for_store) $(CMOCKA_LIBS)
 
 EXTRA_DIST += \
 	tests/support/fakehouse.h \
@@ -126,7 +114,7 @@ EXTRA_DIST += \
 # ---- programs that tests use --------------------------------------------
 
 check_PROGRAMS += tests/support/topicctl
-tests_support_topicctl_LDADD = $(RDKAFKA_LIBS)
+tests_support_topicctl_LDADD = $(rdkafka_libs)
 
 # ---- scripts --------------------------------------------------------------
 
