@@ -163,26 +163,17 @@ static int change(void *arg, struct change *c, enum verdict *ret_verdict, struct
 static int decode(void *arg, struct span body, struct put_item *item, struct err *err)
 {
     struct house *h = arg;
-    struct format_source src = {.known_app = house_known_app, .arg = h};
+    struct format_source src = {.zone = h->zone, .known_app = house_known_app, .arg = h};
     struct format_input in = {.value = body, .now_ms = clock_wall_ms()};
-    int r;
 
-    pthread_mutex_lock(&h->mtx); /* the zone may be replaced by a reload */
-    src.zone = h->zone;
-    r = format_find("ingest")->decode(&src, &in, item, err);
-    pthread_mutex_unlock(&h->mtx);
-    return r;
+    return format_find("ingest")->decode(&src, &in, item, err);
 }
 
 static int when(void *arg, struct span text, int64_t *ret_ms, struct err *err)
 {
-    struct house *h = arg;
-    int r;
+    const struct house *h = arg;
 
-    pthread_mutex_lock(&h->mtx);
-    r = when_parse(text.data, text.len, h->zone, ret_ms, err);
-    pthread_mutex_unlock(&h->mtx);
-    return r;
+    return when_parse(text.data, text.len, h->zone, ret_ms, err);
 }
 
 static int do_reload(void *arg, char **ret_report, struct err *err)

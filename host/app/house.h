@@ -37,7 +37,7 @@ struct retiring { /* a replaced instance that drains */
 struct house {
     const struct options *options; /* for reloads */
     struct conf *started;          /* the snapshot we were started with: kafka.*, store.* */
-    struct zone *zone;             /* replaced by reload, under mtx */
+    struct zone *zone;             /* the global one; needs a restart to change */
 
     struct embedded *embedded;
     struct kafka_settings kafka;   /* points into started and kafka_lists */

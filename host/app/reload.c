@@ -162,30 +162,22 @@ static int read_conf(struct house *h, struct conf **ret, char **ret_report,
     return r;
 }
 
-static int swap(struct house *h, struct conf *conf, struct registry *fresh,
-                struct err *err)
+static void swap(struct house *h, struct conf *conf, struct registry *fresh)
 {
     struct registry *old = h->registry;
     struct conf *old_conf = h->conf;
-    struct zone *zone, *old_zone = h->zone;
-    int r = zone_load(conf->timezone, &zone, err);
 
-    if (r < 0)
-        return r;
     pthread_mutex_lock(&h->mtx); /* before any job of a new app can come in */
     h->conf = conf_ref(conf);
     h->registry = registry_ref(fresh);
-    h->zone = zone;
     pthread_mutex_unlock(&h->mtx);
     if (serve_apps(h, fresh) < 0)
         log_error("app", LOG_EVENT("serve_apps_failed"));
     retire(h, old, fresh);
     registry_unref(&old);
     conf_unref(&old_conf);
-    zone_free(&old_zone);
     (void)log_set_levels(conf->log_level, NULL);
     log_set_format(strcmp(conf->log_format, "json") == 0 ? LOG_JSON : LOG_KV);
-    return 0;
 }
 
 static int try_reload(struct house *h, char **ret_report, struct err *err)
@@ -202,9 +194,8 @@ static int try_reload(struct house *h, char **ret_report, struct err *err)
     *ret_report = NULL;
     set.init_timeout_ms = conf->plugins_init_timeout_ms;
     r = registry_build(conf, h->registry, &set, &fresh, ret_report, err);
-    if (r == 0)
-        r = swap(h, conf, fresh, err);
     if (r == 0) {
+        swap(h, conf, fresh);
         r = sources_follow(h, conf, err);
         if (r < 0) { /* everything else is in force: said, not undone */
             log_error("app", LOG_EVENT("source_not_started"), LOG_ERR(err));
