@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tests/unit/test_plug_attempt.c - what becomes of an attempt, for plugins that
+ * behave and for those that do not.
+ */
+#include "config.h"
+
+#include "plug_box.h"
+
+#include "base/log.h"
+#include "job/headers.h"
+#include "metrics/metrics.h"
+
+static struct yard yard;
+static struct box box;
+
+static int setup(void **state)
+{
+    (void)state;
+    yard_open(&yard, YARD_PATIENCE_MS);
+    box_open(&box, 4, 1u << 16);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    box_close(&box);
+    yard_close(&yard);
+    return 0;
+}
+
+static void expect_message(const struct attempt *a, const char *text)
+{
+    if (a->message.len != strlen(text) ||
+        memcmp(a->message.data, text, a->message.len) != 0)
+        fail_msg("message \"%.*s\", not \"%s\"", box_message(a), text);
+}
+
+static void expect_empty(const struct attempt *a)
+{
+    assert_null(a->records);
+    assert_null(a->followups);
+    assert_int_equal(a->record_count, 0);
+    assert_int_equal(a->followup_count, 0);
+    assert_int_equal(a->record_bytes, 0);
+}
+
+static void expect_record(const struct attempt_record *r, const char *text)
+{
+    assert_non_null(r);
+    assert_true(span_eqs(r->value, text));
+}
+
+static void done_keeps_the_records(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_good", box.table);
+    struct attempt *a = box_result(&box, i, 1, NULL);
+
+    (void)state;
+    assert_int_equal(a->outcome, ONTIME_DONE);
+    assert_int_equal(a->ended_by, ATTEMPT_ANSWERED);
+    assert_int_equal(a->record_count, 1);
+    assert_int_equal(a->record_bytes, 11);
+    assert_ptr_equal(a->records->topic, topic_name_s("out"));
+    assert_null(a->records->key.data);
+    assert_int_equal(a->records->partition, -1);
+    expect_record(a->records, "version 1.0");
+    assert_int_equal(a->message.len, 0);
+    assert_true(a->started_ms > 1000 && a->ended_ms >= a->started_ms);
+    assert_int_equal(a->opened_ms, 1000);
+    assert_int_equal(a->job->id, 1);
+    assert_ptr_equal(a->instance, i);
+    assert_int_equal(attempt_table_open(box.table), 0);
+    assert_int_equal(attempt_table_used(box.table), 1);
+    attempt_free(&a);
+    assert_null(a);
+    assert_int_equal(attempt_table_used(box.table), 0);
+    yard_done(&i);
+}
+
+static struct job *full_job(const char *payload)
+{
+    struct buf headers = BUF_INIT(1000);
+    struct job_text text = {.key = {"k\0k", 3},
+                            .payload = {payload, strlen(payload)}};
+    struct job *j;
+
+    (void)headers_add(&headers, (struct span){"a", 1}, (struct span){"1", 1});
+    (void)headers_add(&headers, (struct span){"", 0}, (struct span){NULL, 0});
+    (void)headers_add(&headers, (struct span){"b", 1}, (struct span){"", 0});
+    text.headers = (struct span){headers.data, headers.len};
+    j = job_new(app_name_s("app_1"), &text);
+    assert_non_null(j);
+    buf_done(&headers);
+    j->id = 77;
+    j->version = 3;
+    j->due_ms = 5000;
+    return j;
+}
+
+static struct attempt *full_result(struct plugin_instance *i,
+                                   const char *payload)
+{
+    struct attempt *a;
+
+    assert_int_equal(
+        attempt_open(box.table, i, full_job(payload), 1, 0, &a), 0);
+    assert_int_equal(attempt_run(a), 0);
+    a = box_next(&box);
+    assert_non_null(a);
+    return a;
+}
+
+static void all_parts_of_records_and_followups(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_full", box.table);
+    struct attempt *a = full_result(i, "payload");
+    const struct attempt_followup *f = a->followups;
+
+    (void)state;
+    assert_int_equal(a->outcome, ONTIME_DONE);
+    assert_int_equal(a->record_count, 2);
+    assert_true(span_eq(a->records->key, (struct span){"k\0k", 3}));
+    expect_record(a->records, "payload");
+    assert_true(span_eq(a->records->headers, a->job->headers));
+    assert_int_equal(a->records->partition, 3);
+    expect_record(a->records->next, "store-77-3");
+    assert_null(a->records->next->next);
+    assert_int_equal(a->record_bytes,
+                     3 + 7 + a->job->headers.len + strlen("store-77-3"));
+    assert_int_equal(a->followup_count, 2);
+    assert_ptr_equal(f->app, app_name_s("app_1"));
+    assert_true(span_eqs(f->payload, "again"));
+    assert_null(f->key.data);
+    assert_int_equal(f->due_ms, 6000);
+    assert_int_equal(f->priority, JOB_NORMAL);
+    f = f->next;
+    assert_ptr_equal(f->app, app_name_s("other"));
+    assert_true(span_eqs(f->key, "k"));
+    assert_null(f->payload.data);
+    assert_true(span_eq(f->headers, a->job->headers));
+    assert_null(f->next);
+    attempt_free(&a);
+    yard_done(&i);
+}
+
+static void retry_drops_them_and_has_a_text(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_full", box.table);
+    struct attempt *a = full_result(i, "retry");
+
+    (void)state;
+    assert_int_equal(a->outcome, ONTIME_RETRY);
+    assert_int_equal(a->retry_ms, 1500);
+    expect_message(a, "not now ?"); /* what was not UTF-8 is made so */
+    expect_empty(a);
+    attempt_free(&a);
+    yard_done(&i);
+}
+
+/* A record that was refused is not forgotten: DONE would be a lie. */
+static void a_refused_record_is_a_failure(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_full", box.table);
+    struct plugin_instance *flood = yard_ready(&yard, "fix_flood", box.table);
+    struct attempt *a = full_result(i, "bad");
+
+    (void)state;
+    assert_int_equal(a->outcome, ONTIME_FAIL);
+    expect_message(a, "a record or follow-up was refused: not valid");
+    expect_empty(a);
+    attempt_free(&a);
+    a = box_result(&box, flood, 1, NULL);
+    assert_int_equal(a->outcome, ONTIME_FAIL);
+    expect_message(a, "a record or follow-up was refused: too large");
+    expect_empty(a);
+    attempt_free(&a);
+    yard_done(&flood);
+    yard_done(&i);
+}
+
+static void within_bounds_a_flood_is_fine(void **state)
+{
+    struct plugin_instance *i;
+    struct attempt *a;
+    struct box big;
+
+    (void)state;
+    box_open(&big, 1, 20u << 20);
+    i = yard_ready(&yard, "fix_flood", big.table);
+    a = box_result(&big, i, 1, NULL);
+    assert_int_equal(a->outcome, ONTIME_DONE);
+    assert_int_equal(a->record_count, 100);
+    assert_int_equal(a->record_bytes, 10000000);
+    attempt_free(&a);
+    yard_done(&i);
+    box_close(&big);
+}
+
+static void a_code_that_is_none_fails(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_code", box.table);
+    struct attempt *a = box_result(&box, i, 1, NULL);
+
+    (void)state;
+    assert_int_equal(a->outcome, ONTIME_FAIL);
+    expect_message(a, "execute returned 4711, which is no outcome");
+    expect_empty(a);
+    attempt_free(&a);
+    yard_done(&i);
+}
+
+static void the_first_answer_counts(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_twice", box.table);
+    struct attempt *a = box_result(&box, i, 1, NULL);
+
+    (void)state;
+    assert_int_equal(a->outcome, ONTIME_FAIL);
+    expect_message(a, "the first answer");
+    assert_int_equal(box_count(&box), 1);
+    assert_int_equal(attempt_table_stale(box.table), 1);
+    assert_int_equal(metric_get(metric_plugin("fix_twice_stale", "app_1")), 1);
+    attempt_free(&a);
+    yard_done(&i);
+}
+
+static void nothing_is_emitted_after_the_end(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_after", box.table);
+    struct attempt *a = box_result(&box, i, 1, NULL);
+
+    (void)state;
+    assert_int_equal(a->outcome, ONTIME_DONE);
+    assert_int_equal(a->record_count, 1);
+    expect_record(a->records, "before");
+    assert_int_equal(metric_get(metric_plugin("fix_after_stale", "app_1")), 3);
+    attempt_free(&a);
+    yard_done(&i);
+}
+
+static void answers_from_another_thread(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_thread", box.table);
+    struct attempt *a;
+
+    (void)state;
+    for (int n = 0; n < 20; n++) {
+        (void)box_run(&box, i, n + 1, NULL);
+        yard_until(box_count(&box) == (unsigned)n + 1);
+        a = box_next(&box);
+        assert_int_equal(a->outcome, ONTIME_DONE);
+        expect_message(a, "from another thread");
+        expect_record(a->records, "from another thread");
+        attempt_free(&a);
+    }
+    yard_done(&i);
+}
+
+static void never_is_a_timeout(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_never", box.table);
+    struct attempt *a = box_begin(&box, i, 1, NULL, 5000);
+    uint64_t token = a->token;
+
+    (void)state;
+    assert_int_equal(attempt_run(a), 0);
+    assert_int_equal(instance_open_attempts(i), 1);
+    assert_int_equal(attempt_expire_due(box.table, 4999), 0);
+    assert_null(box_next(&box));
+    assert_true(attempt_is_open(box.table, token));
+    assert_int_equal(attempt_expire_due(box.table, 5000), 1);
+    assert_int_equal(attempt_expire_due(box.table, 9000), 0);
+    assert_int_equal(attempt_expire(box.table, token, ATTEMPT_STOP, 1),
+                     -ESTALE);
+    a = box_next(&box);
+    assert_int_equal(a->outcome, ONTIME_RETRY);
+    assert_int_equal(a->ended_by, ATTEMPT_TIMEOUT);
+    assert_int_equal(a->ended_ms, 5000);
+    expect_message(a, "no answer within 4000 ms");
+    expect_empty(a);
+    assert_true(instance_idle(i));
+    attempt_free(&a);
+    yard_done(&i);
+}
+
+static void late_answers_are_stale(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_late", box.table);
+    uint64_t token = box_run(&box, i, 1, "keep");
+    struct attempt *a;
+
+    (void)state;
+    assert_int_equal(attempt_expire(box.table, token, ATTEMPT_TIMEOUT, 2000),
+                     0);
+    a = box_next(&box);
+    attempt_free(&a); /* its cell is used again by the next */
+    a = box_result(&box, i, 2, "answer");
+    assert_int_equal(a->outcome, ONTIME_DONE);
+    assert_int_equal(a->record_count, 1);
+    expect_record(a->records, "cancelled=1 emit=-116 complete=-116");
+    attempt_free(&a);
+    yard_done(&i);
+}
+
+/* Another app's instance cannot answer, though it has the token. */
+static void tokens_belong_to_an_instance(void **state)
+{
+    struct ontime_result r = {.size = sizeof(r), .outcome = ONTIME_DONE};
+    struct plugin_instance *i = yard_ready(&yard, "fix_never", box.table);
+    struct plugin_instance *other = yard_ready(&yard, "fix_good", box.table);
+    uint64_t token = box_run(&box, i, 1, NULL);
+    struct attempt *a;
+
+    (void)state;
+    assert_int_equal(attempt_complete(box.table, other, token, &r), -ESTALE);
+    assert_int_equal(attempt_complete(box.table, i, token + 1, &r), -ESTALE);
+    assert_int_equal(attempt_complete(box.table, i, 0, &r), -ESTALE);
+    assert_int_equal(attempt_complete(box.table, i, UINT64_MAX, &r), -ESTALE);
+    assert_int_equal(attempt_complete(box.table, i, token, NULL), -EINVAL);
+    r.outcome = ONTIME_PENDING;
+    assert_int_equal(attempt_complete(box.table, i, token, &r), -EINVAL);
+    r.outcome = ONTIME_RETRY;
+    r.retry_ms = 99; /* beyond what an older plugin's struct has */
+    r.size = offsetof(struct ontime_result, retry_ms);
+    assert_int_equal(attempt_complete(box.table, i, token, &r), 0);
+    a = box_next(&box);
+    assert_int_equal(a->outcome, ONTIME_RETRY);
+    assert_int_equal(a->retry_ms, 0);
+    attempt_free(&a);
+    yard_done(&other);
+    yard_done(&i);
+}
+
+static void the_table_is_bounded(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_never", box.table);
+    struct job *j = yard_job(9, NULL);
+    struct attempt *a;
+
+    (void)state;
+    for (int n = 0; n < 4; n++)
+        (void)box_run(&box, i, n + 1, NULL);
+    assert_int_equal(attempt_open(box.table, i, j, 1, 0, &a), -EAGAIN);
+    assert_int_equal(instance_open_attempts(i), 4);
+    assert_int_equal(
+        attempt_expire_instance(box.table, i, ATTEMPT_RELOAD, 2000), 4);
+    assert_int_equal(attempt_open(box.table, i, j, 1, 0, &a), -EAGAIN);
+    a = box_next(&box);
+    expect_message(a, "no answer before the reload");
+    attempt_free(&a);
+    assert_int_equal(attempt_open(box.table, i, j, 1, 0, &a), 0);
+    instance_retire(i);
+    assert_false(instance_idle(i));
+    assert_int_equal(attempt_abort(a, &j), 0);
+    assert_int_equal(attempt_open(box.table, i, j, 1, 0, &a), -ESHUTDOWN);
+    assert_int_equal(j->id, 9);
+    job_free(&j);
+    yard_done(&i);
+}
+
+static void aborted_and_expired_before_the_run(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_good", box.table);
+    struct attempt *a = box_begin(&box, i, 1, NULL, 0), *ended;
+    struct job *j = NULL;
+
+    (void)state;
+    assert_int_equal(attempt_expire(box.table, a->token, ATTEMPT_STOP, 7), 0);
+    ended = box_next(&box);
+    assert_ptr_equal(ended, a);
+    attempt_free(&ended);
+    assert_int_equal(attempt_table_used(box.table), 1); /* the caller's */
+    assert_int_equal(attempt_run(a), 0); /* runs nothing */
+    assert_int_equal(box_count(&box), 1);
+    assert_int_equal(attempt_table_used(box.table), 0);
+
+    a = box_begin(&box, i, 2, NULL, 0);
+    assert_int_equal(attempt_expire(box.table, a->token, ATTEMPT_SKIPPED, 7),
+                     0);
+    assert_int_equal(attempt_abort(a, &j), -ESTALE);
+    assert_null(j);
+    ended = box_next(&box);
+    assert_int_equal(ended->ended_by, ATTEMPT_SKIPPED);
+    assert_int_equal(ended->started_ms, 0);
+    j = attempt_take_job(ended);
+    assert_int_equal(j->id, 2);
+    assert_null(ended->job);
+    attempt_free(&ended);
+    job_free(&j);
+    yard_done(&i);
+}
+
+struct runner { /* a worker of one call */
+    struct attempt *a;
+    pthread_t thread;
+};
+
+static void *run_one(void *arg)
+{
+    struct runner *r = arg;
+
+    return attempt_run(r->a) == 0 ? NULL : r;
+}
+
+static void run_in_thread(struct runner *r, struct plugin_instance *i,
+                          const char *payload)
+{
+    r->a = box_begin(&box, i, 5, payload, 0);
+    assert_int_equal(pthread_create(&r->thread, NULL, run_one, r), 0);
+    yard_until(instance_inside(i) == 1);
+}
+
+/* The plugin reads the job's payload after its time-out was taken and the
+ * receiver has freed the attempt: ASan would tell. */
+static void a_hanging_call_keeps_its_job(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_hang", box.table);
+    struct runner r;
+    struct attempt *a;
+    struct job *copy;
+    uint64_t token;
+
+    (void)state;
+    run_in_thread(&r, i, yard.release);
+    token = r.a->token;
+    assert_int_equal(attempt_expire(box.table, token, ATTEMPT_TIMEOUT, 2), 0);
+    a = box_next(&box);
+    assert_int_equal(a->outcome, ONTIME_RETRY);
+    copy = attempt_take_job(a);
+    assert_ptr_not_equal(copy, a->job);
+    assert_int_equal(copy->id, 5);
+    assert_true(span_eqs(copy->payload, yard.release));
+    job_free(&copy);
+    attempt_free(&a);
+    assert_int_equal(instance_open_attempts(i), 0);
+    assert_false(instance_idle(i)); /* a call is inside */
+    assert_int_equal(attempt_table_used(box.table), 1);
+    yard_let_go(&yard);
+    assert_int_equal(pthread_join(r.thread, NULL), 0);
+    assert_int_equal(attempt_table_used(box.table), 0);
+    assert_int_equal(box_count(&box), 1);
+    yard_done(&i);
+}
+
+static void serial_means_one_at_a_time(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_hang", box.table);
+    struct attempt *second;
+    struct job *j;
+    struct runner r;
+
+    (void)state;
+    assert_false(instance_concurrent(i));
+    run_in_thread(&r, i, yard.release);
+    second = box_begin(&box, i, 6, NULL, 0);
+    assert_int_equal(attempt_run(second), -EBUSY);
+    assert_int_equal(attempt_abort(second, &j), 0);
+    assert_int_equal(j->id, 6);
+    job_free(&j);
+    yard_let_go(&yard);
+    assert_int_equal(pthread_join(r.thread, NULL), 0);
+    assert_int_equal(box_count(&box), 1);
+    (void)box_run(&box, i, 7, NULL); /* free again */
+    assert_int_equal(box_count(&box), 2);
+    yard_done(&i);
+}
+
+static void names_and_bounds_of_the_table(void **state)
+{
+    struct attempt_table_settings set = {.capacity = 0};
+    struct attempt_table *t = NULL;
+    char id[100];
+
+    (void)state;
+    assert_int_equal(attempt_table_new(&set, &t, NULL), -EINVAL);
+    set.capacity = (1u << 20) + 1;
+    assert_int_equal(attempt_table_new(&set, &t, NULL), -EINVAL);
+    set.capacity = 1;
+    memset(id, 'x', sizeof(id));
+    id[99] = '\0';
+    set.store_id = id;
+    assert_int_equal(attempt_table_new(&set, &t, NULL), -EINVAL);
+    assert_string_equal(attempt_outcome_name(ONTIME_RETRY), "retry");
+    assert_string_equal(attempt_outcome_name(77), "?");
+    assert_string_equal(attempt_end_name(ATTEMPT_RELOAD), "reload");
+    assert_string_equal(attempt_end_name(ATTEMPT_SKIPPED), "skipped");
+}
+
+int main(int argc, char **argv)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(done_keeps_the_records),
+        T(all_parts_of_records_and_followups),
+        T(retry_drops_them_and_has_a_text),
+        T(a_refused_record_is_a_failure),
+        T(within_bounds_a_flood_is_fine),
+        T(a_code_that_is_none_fails),
+        T(the_first_answer_counts),
+        T(nothing_is_emitted_after_the_end),
+        T(answers_from_another_thread),
+        T(never_is_a_timeout),
+        T(late_answers_are_stale),
+        T(tokens_belong_to_an_instance),
+        T(the_table_is_bounded),
+        T(aborted_and_expired_before_the_run),
+        T(a_hanging_call_keeps_its_job),
+        T(serial_means_one_at_a_time),
+        T(names_and_bounds_of_the_table),
+    };
+
+    yard_probe(argc, argv);
+    (void)log_set_levels("off", NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
