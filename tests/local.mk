@@ -39,6 +39,7 @@ unit_tests = \
 	tests/unit/test_log \
 	tests/unit/test_metrics \
 	tests/unit/test_plan \
+	tests/unit/test_plug_object \
 	tests/unit/test_queues \
 	tests/unit/test_thread \
 	tests/unit/test_utf8 \
@@ -96,6 +97,7 @@ tests_unit_test_log_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDADD = $(for_metrics) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_plan_LDADD = $(for_sched) $(CMOCKA_LIBS)
+tests_unit_test_plug_object_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_queues_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_thread_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
@@ -109,7 +111,25 @@ EXTRA_DIST += \
 	tests/support/fakehouse.h \
 	tests/support/rawhttp.h \
 	tests/unit/conf_load.h \
+	tests/unit/plug_yard.h \
 	tests/unit/torture.h
+
+# ---- contracts: one suite for every backend --------------------------------
+
+contract_tests = \
+	tests/contract/store_sqlite
+
+tests_contract_store_sqlite_SOURCES = \
+	tests/contract/store.c tests/contract/store.h \
+	tests/contract/store_change.c \
+	tests/contract/store_crash.c \
+	tests/contract/store_finish.c \
+	tests/contract/store_keys.c \
+	tests/contract/store_look.c \
+	tests/contract/store_put.c \
+	tests/contract/store_sqlite.c \
+	tests/contract/store_wish.c
+tests_contract_store_sqlite_LDADD = $(for_store) $(CMOCKA_LIBS)
 
 # ---- programs that tests use --------------------------------------------
 

@@ -15,7 +15,7 @@ BEGIN {
     why["localtime"] = why["gmtime"] = why["ctime"] = why["asctime"] = \
         "is not for threads: use the _r form"
     why["exit"] = "only main.c ends the process"
-    why["sleep"] = why["usleep"] = why["nanosleep"] = \
+    why["sleep"] = why["usleep"] = \
         "poll a condition with a deadline"
 }
 
