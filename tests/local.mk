@@ -39,8 +39,11 @@ unit_tests = \
 	tests/unit/test_log \
 	tests/unit/test_metrics \
 	tests/unit/test_plan \
+	tests/unit/test_plug_attempt \
 	tests/unit/test_plug_object \
+	tests/unit/test_plug_race \
 	tests/unit/test_queues \
+	tests/unit/test_source \
 	tests/unit/test_thread \
 	tests/unit/test_utf8 \
 	tests/unit/test_wheel \
@@ -97,8 +100,12 @@ tests_unit_test_log_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDADD = $(for_metrics) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_plan_LDADD = $(for_sched) $(CMOCKA_LIBS)
+tests_unit_test_plug_attempt_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_object_LDADD = $(for_plug) $(CMOCKA_LIBS)
+tests_unit_test_plug_race_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_queues_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
+tests_unit_test_source_LDADD = $(for_ingest) $(CMOCKA_LIBS)
+tests_unit_test_source_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_put
 tests_unit_test_thread_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_test_utf8_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -111,6 +118,7 @@ EXTRA_DIST += \
 	tests/support/fakehouse.h \
 	tests/support/rawhttp.h \
 	tests/unit/conf_load.h \
+	tests/unit/plug_box.h \
 	tests/unit/plug_yard.h \
 	tests/unit/torture.h
 
