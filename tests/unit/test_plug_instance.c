@@ -200,7 +200,8 @@ static void settings_reach_the_plugin(void **state)
     i = yard_new(&yard, "fix_settings", s, 5, box.table);
     assert_int_equal(instance_init(i, YARD_PATIENCE_MS, &err), 0);
     a = box_result(&box, i, 1, NULL);
-    assert_true(span_eqs(a->records->value, "a text 9 2.50 0 30000 s3cret - 0"));
+    assert_true(
+        span_eqs(a->records->value, "a text 9 2.50 0 30000 s3cret - 0"));
     attempt_free(&a);
     yard_done(&i);
 }

@@ -124,7 +124,7 @@ static void emits_against_the_end(void **state)
     rounds_of((const int[]){3, 3, 2, 0});
 }
 
-/* ---- workers, plugin threads, time-outs, a slow receiver, a reload --------- */
+/* ---- workers, plugin threads, time-outs, a slow receiver, a reload ------- */
 
 struct load {
     struct plugin_instance *i;
