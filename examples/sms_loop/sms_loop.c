@@ -295,6 +295,20 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value)
     return fail(name, why);
 }
 
+/* Asks for the topic's partitions now: the first message need not wait. */
+static void learn_topic(struct loop *l)
+{
+    rd_kafka_topic_t *t = rd_kafka_topic_new(l->producer, RETRY_TOPIC, NULL);
+    const struct rd_kafka_metadata *m;
+
+    if (t == NULL)
+        return;
+    if (rd_kafka_metadata(l->producer, 0, t, &m, 2000) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(m);
+    rd_kafka_topic_destroy(t);
+}
+
 static int open_producer(struct loop *l)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -307,7 +321,10 @@ static int open_producer(struct loop *l)
     }
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     l->producer = new_client(RD_KAFKA_PRODUCER, conf);
-    return l->producer == NULL ? -1 : 0;
+    if (l->producer == NULL)
+        return -1;
+    learn_topic(l);
+    return 0;
 }
 
 static int open_consumer(struct loop *l)
@@ -317,6 +334,7 @@ static int open_consumer(struct loop *l)
     if (set(conf, "bootstrap.servers", l->brokers) < 0 ||
         set(conf, "group.id", l->group) < 0 ||
         set(conf, "auto.offset.reset", "earliest") < 0 ||
+        set(conf, "fetch.wait.max.ms", "100") < 0 ||
         set(conf, "enable.auto.commit", "false") < 0) {
         rd_kafka_conf_destroy(conf);
         return -1;
