@@ -76,6 +76,8 @@ static void report(const struct watch *w, const struct bench *b,
         return;
     first = rate(w, from, from + PART);
     last = rate(w, to - PART, to);
+    for (double at = from; at + PART <= to; at += PART)
+        bench_say("from %7.0f: %8.0f 1/s", at, rate(w, at, at + PART));
     report_add(b->report, c, "first_100k_per_s", first, "1/s");
     report_add(b->report, c, "last_100k_per_s", last, "1/s");
     report_add(b->report, c, "last_to_first", last / first, "");

@@ -32,7 +32,7 @@
 static const struct bench_case cases[] = {
     {"raw", "-", "-", case_raw, 2000000, 500000, 0},
     {"ingest", "sqlite", "at_least_once", case_ingest, 1000000, 200000, 0},
-    {"burst", "sqlite", "at_least_once", case_burst, 500000, 100000, 0},
+    {"burst", "sqlite", "at_least_once", case_burst, 500000, 300000, 0},
     {"steady_1k", "sqlite", "at_least_once", case_steady, 20000, 5000, 1000},
     {"steady_10k", "sqlite", "at_least_once", case_steady, 200000, 50000,
      10000},

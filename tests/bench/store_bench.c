@@ -40,6 +40,7 @@ struct bench {
 struct span_of_time { /* since its start */
     int64_t wall_ns;
     double cpu;
+    int64_t io[2]; /* bytes read, written: not disturbed by anybody */
 };
 
 static void must(int r, const struct err *err, const char *what)
@@ -59,8 +60,22 @@ static double cpu_seconds(void)
            (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
+static void io_bytes(int64_t io[2])
+{
+    FILE *f = fopen("/proc/self/io", "re");
+    long long r = 0, w = 0;
+
+    if (f != NULL && fscanf(f, "rchar: %lld\nwchar: %lld", &r, &w) != 2)
+        r = w = 0;
+    if (f != NULL)
+        (void)fclose(f);
+    io[0] = r;
+    io[1] = w;
+}
+
 static void start(struct span_of_time *t)
 {
+    io_bytes(t->io);
     t->wall_ns = clock_mono_ns();
     t->cpu = cpu_seconds();
 }
@@ -68,16 +83,24 @@ static void start(struct span_of_time *t)
 /* Adds what has passed since `t` to *sum. */
 static void stop(const struct span_of_time *t, struct span_of_time *sum)
 {
+    int64_t io[2];
+
     sum->wall_ns += clock_mono_ns() - t->wall_ns;
     sum->cpu += cpu_seconds() - t->cpu;
+    io_bytes(io);
+    sum->io[0] += io[0] - t->io[0];
+    sum->io[1] += io[1] - t->io[1];
 }
 
 static void report(const char *what, size_t rows, const struct span_of_time *t)
 {
     double wall = (double)t->wall_ns / 1e9;
 
-    (void)printf("%-22s %9zu rows  %8.0f rows/s  %6.2f us CPU/row\n", what,
-                 rows, (double)rows / wall, t->cpu * 1e6 / (double)rows);
+    (void)printf("%-22s %9zu rows  %8.0f rows/s  %6.2f us CPU/row"
+                 "  %5lld B read, %5lld B written/row\n", what,
+                 rows, (double)rows / wall, t->cpu * 1e6 / (double)rows,
+                 (long long)t->io[0] / (long long)rows,
+                 (long long)t->io[1] / (long long)rows);
     (void)fflush(stdout);
 }
 
@@ -250,6 +273,8 @@ static void drain(struct bench *b)
     report("finish", done, &finish);
     load.cpu += finish.cpu;
     load.wall_ns += finish.wall_ns;
+    load.io[0] += finish.io[0];
+    load.io[1] += finish.io[1];
     report("drain (load + finish)", done, &load);
     close_store(b);
     free(outcomes);

@@ -6,8 +6,10 @@
 
 #include "bench/usage.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,21 +34,83 @@ static bool read_file(const char *path, char *out, size_t size)
     return n > 0;
 }
 
-double usage_cpu_s(pid_t pid)
+/* User and system time in a stat file; name (of 16 bytes) may be NULL. */
+static double read_stat(const char *path, char *name)
 {
-    char path[64], text[1024], *p;
+    char text[1024], *p, *open;
     uint64_t user, sys;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (pid <= 0 || !read_file(path, text, sizeof(text)))
+    if (!read_file(path, text, sizeof(text)))
         return 0;
     p = strrchr(text, ')'); /* what follows the name has no blanks inside */
+    open = strchr(text, '(');
+    if (p != NULL && open != NULL && name != NULL)
+        (void)snprintf(name, 16, "%.*s", (int)(p - open - 1), open + 1);
     if (p == NULL || sscanf(p + 1,
                             " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u"
                             " %" SCNu64 " %" SCNu64,
                             &user, &sys) != 2)
         return 0;
     return ticks(user + sys);
+}
+
+double usage_cpu_s(pid_t pid)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    return pid > 0 ? read_stat(path, NULL) : 0;
+}
+
+static void read_threads(struct meter *m)
+{
+    char path[320];
+    struct dirent *e;
+    DIR *dir;
+
+    m->thread_count = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)m->pid);
+    dir = m->pid > 0 ? opendir(path) : NULL;
+    if (dir == NULL)
+        return;
+    while ((e = readdir(dir)) != NULL && m->thread_count < METER_THREADS) {
+        struct thread_usage *t = &m->threads[m->thread_count];
+
+        if (e->d_name[0] == '.')
+            continue;
+        *t = (struct thread_usage){.tid = (int)strtol(e->d_name, NULL, 10)};
+        (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)m->pid,
+                       t->tid);
+        t->cpu_s = read_stat(path, t->name);
+        m->thread_count++;
+    }
+    (void)closedir(dir);
+}
+
+/* Threads of one name are told as one; those below a percent are left out. */
+static void say_threads(const struct meter *a, struct meter *z, double n)
+{
+    char text[400] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < z->thread_count; i++) {
+        struct thread_usage *t = &z->threads[i];
+        double sum = 0;
+
+        for (size_t k = i; k < z->thread_count; k++)
+            if (strcmp(z->threads[k].name, t->name) == 0) {
+                sum += z->threads[k].cpu_s;
+                z->threads[k].cpu_s = 0;
+            }
+        for (size_t k = 0; k < a->thread_count; k++)
+            if (sum > 0 && strcmp(a->threads[k].name, t->name) == 0)
+                sum -= a->threads[k].cpu_s;
+        if (sum * 100 > z->ontimed - a->ontimed && len < sizeof(text))
+            len += (size_t)snprintf(text + len, sizeof(text) - len, " %s %.2f",
+                                    t->name, sum * 1e6 / n);
+    }
+    if (len > 0)
+        bench_say("threads, us per job:%s", text);
 }
 
 double usage_rss_anon_mb(pid_t pid)
@@ -86,6 +150,7 @@ void meter_start(struct meter *m, const struct bench *b, pid_t ontimed)
     m->broker = usage_cpu_s(b->broker);
     m->self = usage_cpu_s(getpid());
     m->machine = machine_busy_s();
+    read_threads(m);
 }
 
 void meter_stop(struct meter *m, const struct bench *b,
@@ -98,6 +163,7 @@ void meter_stop(struct meter *m, const struct bench *b,
     ours = (now.ontimed - m->ontimed) + (now.broker - m->broker) +
            (now.self - m->self);
     others = (now.machine - m->machine) - ours;
+    say_threads(m, &now, n);
     if (m->pid > 0)
         report_add(b->report, c, "cpu_us_per_job",
                    (now.ontimed - m->ontimed) * 1e6 / n, "us");
