@@ -17,12 +17,18 @@ host_store_libstore_a_SOURCES = \
 	host/store/sqlite/look.h \
 	host/store/sqlite/names.c \
 	host/store/sqlite/names.h \
+	host/store/sqlite/order.c \
+	host/store/sqlite/order.h \
+	host/store/sqlite/pile.c \
+	host/store/sqlite/pile.h \
 	host/store/sqlite/prune.c \
 	host/store/sqlite/prune.h \
 	host/store/sqlite/put.c \
 	host/store/sqlite/put.h \
 	host/store/sqlite/row.c \
 	host/store/sqlite/row.h \
+	host/store/sqlite/scan.c \
+	host/store/sqlite/scan.h \
 	host/store/sqlite/schema.c \
 	host/store/sqlite/schema.h \
 	host/store/sqlite/session.c \

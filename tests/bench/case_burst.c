@@ -59,6 +59,7 @@ static int fire(struct stage *s, struct tally *t, int64_t start,
         return r;
     took_ms = (double)(clock_wall_ms() - start);
     meter_stop(&m, b, c, t->count);
+    stage_say_store(s);
     r = tally_read(t, b, s->target, err);
     if (r == 0)
         r = tally_look(t, &(struct tally_range){.end = t->count}, &v, err);

@@ -120,6 +120,7 @@ int case_ingest(struct bench *b, const struct bench_case *c, struct err *err)
     if (r == 0) {
         report(w, b, c);
         meter_stop(&m, b, c, jobs);
+        stage_say_store(s);
         r = daemon_stop(&s->daemon, err);
     }
 out:

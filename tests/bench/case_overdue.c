@@ -106,6 +106,7 @@ static int fire(struct stage *s, struct tally *t, int64_t on_time,
     if (r < 0)
         return r;
     meter_stop(&m, s->bench, s->c, t->count);
+    stage_say_store(s);
     report_add_rate(s->bench->report, s->c, "finished_per_s",
                     d.overdue * 1e3 / (double)(d.last_ms - d.first_ms + 1));
     return 0;

@@ -62,9 +62,11 @@ static int fire(struct stage *s, struct tally *t, struct err *err)
     if (r == 0)
         r = daemon_wait_metric(&s->daemon, FINISHED, (double)t->count, 15000,
                                err);
-    if (r == 0)
-        meter_stop(&m, s->bench, s->c, t->count);
-    return r;
+    if (r < 0)
+        return r;
+    meter_stop(&m, s->bench, s->c, t->count);
+    stage_say_store(s);
+    return 0;
 }
 
 int case_steady(struct bench *b, const struct bench_case *c, struct err *err)

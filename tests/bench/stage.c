@@ -116,3 +116,28 @@ int stage_wait_stored(struct stage *s, int64_t count, int64_t timeout_ms,
     return daemon_wait_metric(&s->daemon, STORED, (double)count, timeout_ms,
                               err);
 }
+
+static double store_metric(struct stage *s, const char *family, const char *op)
+{
+    char name[96];
+    double v;
+
+    (void)snprintf(name, sizeof(name), "ontime_store_%s_total{op=\"%s\"}",
+                   family, op);
+    return daemon_metric(&s->daemon, name, &v, NULL) < 0 ? 0 : v;
+}
+
+void stage_say_store(struct stage *s)
+{
+    static const char *const ops[] = {"put", "load", "finish", "prune"};
+
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        double busy = store_metric(s, "busy_seconds", ops[i]);
+        double rows = store_metric(s, "batch_rows", ops[i]);
+        double batches = store_metric(s, "batches", ops[i]);
+
+        if (busy > 0)
+            bench_say("store, %-7s %7.2f s, %7.0f batches, %5.2f us a row",
+                      ops[i], busy, batches, rows > 0 ? busy * 1e6 / rows : 0);
+    }
+}

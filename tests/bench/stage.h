@@ -35,4 +35,7 @@ int stage_start(struct stage *s, const char *const *overrides, struct err *err);
 int stage_wait_stored(struct stage *s, int64_t count, int64_t timeout_ms,
                       struct err *err);
 
+/* Says what the store has spent its time with since ontimed was started. */
+void stage_say_store(struct stage *s);
+
 #endif

@@ -127,19 +127,20 @@ double usage_rss_anon_mb(pid_t pid)
     return (double)kb / 1024;
 }
 
-/* What all CPUs together have worked. */
+/* What all CPUs together have worked, or were not given (a virtual machine's
+ * steal), which is other people's work too. */
 static double machine_busy_s(void)
 {
     char text[1024];
-    uint64_t user, nice, sys, idle, wait, irq, soft;
+    uint64_t user, nice, sys, idle, wait, irq, soft, steal;
 
     if (!read_file("/proc/stat", text, sizeof(text)) ||
         sscanf(text,
                "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-               " %" SCNu64 " %" SCNu64,
-               &user, &nice, &sys, &idle, &wait, &irq, &soft) != 7)
+               " %" SCNu64 " %" SCNu64 " %" SCNu64,
+               &user, &nice, &sys, &idle, &wait, &irq, &soft, &steal) != 8)
         return 0;
-    return ticks(user + nice + sys + irq + soft);
+    return ticks(user + nice + sys + irq + soft + steal);
 }
 
 void meter_start(struct meter *m, const struct bench *b, pid_t ontimed)

@@ -33,7 +33,7 @@ int sq_change_forget(struct sq_session *x, const struct app_name *app,
     if (key.len == 0)
         return 0;
     sq_name_hash(x, app, key, &name);
-    return sq_names_remove(x, NAMES_KEYS, &name, 1, err);
+    return sq_names_set(x, NAMES_KEYS, &name, 1, err);
 }
 
 int sq_change_apply(struct sq_session *x, const struct change *c,

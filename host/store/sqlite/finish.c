@@ -93,6 +93,7 @@ static void note_key(struct finish *f, const struct job *j)
     if (j->key.len == 0)
         return;
     sq_name_hash(f->x, j->app, j->key, name);
+    name->value = 0;
     name->item = (uint32_t)f->name_count++;
 }
 
@@ -112,7 +113,7 @@ static int end_row(struct finish *f, struct ending *e, struct err *err)
         return r;
     if (sqlite3_changes(f->x->db) == 0)
         return 0;
-    r = sq_order_delete(f->x, e->row.pos, err);
+    r = sq_order_leave(f->x, e->row.id, e->row.pos, err);
     if (r < 0)
         return r;
     note_key(f, job_of(e));
@@ -135,8 +136,8 @@ static int retry_row(struct finish *f, struct ending *e, struct err *err)
     sqlite3_stmt *st;
     int r;
 
-    r = sq_order_add(f->x, fire, f->x->next_seq++, e->row.id, e->row.app, &pos,
-                     err);
+    r = sq_order_enter(f->x, fire, f->x->next_seq++, e->row.id, e->row.app,
+                       &pos, err);
     if (r < 0)
         return r;
     st = sq_stmt(f->x, SQL_JOB_RETRY, err);
@@ -156,10 +157,10 @@ static int retry_row(struct finish *f, struct ending *e, struct err *err)
     if (r < 0)
         return r;
     if (sqlite3_changes(f->x->db) == 0) { /* stale: take it back */
-        r = sq_order_delete(f->x, pos, err);
+        r = sq_order_leave(f->x, e->row.id, pos, err);
         return r < 0 ? r : 0;
     }
-    r = sq_order_delete(f->x, old, err);
+    r = sq_order_leave(f->x, e->row.id, old, err);
     if (r < 0)
         return r;
     e->row.pos = pos;
@@ -283,7 +284,7 @@ static int end_all(struct finish *f, struct ending **ret_culprit,
         return r;
     *ret_culprit = NULL;
     sq_names_sort(f->names, f->name_count);
-    r = sq_names_remove(f->x, NAMES_KEYS, f->names, f->name_count, err);
+    r = sq_names_set(f->x, NAMES_KEYS, f->names, f->name_count, err);
     return r < 0 ? r : put_follow_ups(f, err);
 }
 

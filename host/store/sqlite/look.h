@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/sqlite/look.h - looking, in any session: jobs one by one and in
- * order, executions; and loading what is due, in the writing one.
+ * store/sqlite/look.h - looking at single jobs and at executions, in any
+ * session.
  */
 #ifndef ONTIME_STORE_SQLITE_LOOK_H
 #define ONTIME_STORE_SQLITE_LOOK_H
@@ -12,14 +12,13 @@
 int sq_find_id(struct sq_session *x, const struct app_name *app,
                struct span key, int64_t *ret, struct err *err);
 
+/* A job within what has been loaded waits in memory: it shows as SCHEDULED. */
+void sq_show_state(const struct sq_session *x, struct job *j);
+
 int sq_get(struct store_session *x, int64_t id, struct job **ret,
            struct err *err);
 int sq_find(struct store_session *x, const struct app_name *app,
             struct span key, struct job **ret, struct err *err);
-int sq_list(struct store_session *x, const struct list_filter *f,
-            struct list *into, struct err *err);
-int sq_load_due(struct store_session *x, const struct load_request *q,
-                struct load_result *ret, struct err *err);
 int sq_executions(struct store_session *x, int64_t id,
                   const struct app_name *app, size_t cap, execution_fn *fn,
                   void *arg, struct err *err);

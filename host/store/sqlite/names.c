@@ -6,13 +6,10 @@
 
 #include "store/sqlite/names.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/sqlite/session.h"
-
-#define APP_MAX 64 /* longest name of an app */
 
 void sq_name_hash(const struct sq_session *x, const struct app_name *app,
                   struct span name, struct sq_name *ret)
@@ -54,70 +51,47 @@ void sq_names_sort(struct sq_name *names, size_t n)
     qsort(names, n, sizeof(*names), compare);
 }
 
-static sqlite3_stmt *bound(struct sq_session *x, enum sql q,
-                           const struct sq_name *name, struct err *err)
-{
-    sqlite3_stmt *st = sq_stmt(x, q, err);
-
-    if (st != NULL) {
-        (void)sqlite3_bind_int64(st, 1, (int64_t)name->hash);
-        (void)sqlite3_bind_int64(st, 2, (int64_t)name->rest);
-    }
-    return st;
-}
-
 int sq_names_get(struct sq_session *x, enum sq_names which,
                  struct sq_name *names, size_t n, struct err *err)
 {
-    enum sql q = which == NAMES_KEYS ? SQL_KEY_GET : SQL_IDEM_GET;
-
-    for (size_t i = 0; i < n; i++) {
-        sqlite3_stmt *st = bound(x, q, &names[i], err);
-        int r;
-
-        if (st == NULL)
-            return -EIO;
-        r = sq_row(x, st, err);
-        if (r < 0)
-            return r;
-        names[i].value = r > 0 ? sqlite3_column_int64(st, 0) : 0;
-        (void)sqlite3_reset(st);
-    }
-    return 0;
+    return sq_pile_get(x, &x->st->names[which], names, n, err);
 }
 
 int sq_names_set(struct sq_session *x, enum sq_names which,
                  const struct sq_name *names, size_t n, struct err *err)
 {
-    enum sql q = which == NAMES_KEYS ? SQL_KEY_SET : SQL_IDEM_SET;
-
-    for (size_t i = 0; i < n; i++) {
-        sqlite3_stmt *st = bound(x, q, &names[i], err);
-        int r;
-
-        if (st == NULL)
-            return -EIO;
-        (void)sqlite3_bind_int64(st, 3, names[i].value);
-        r = sq_run(x, st, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return sq_pile_set(x, &x->st->names[which], names, n, err);
 }
 
-int sq_names_remove(struct sq_session *x, enum sq_names which,
-                    const struct sq_name *names, size_t n, struct err *err)
+void sq_names_init(struct sq_store *st)
 {
-    (void)which; /* idempotency keys go by age, see prune.c */
-    for (size_t i = 0; i < n; i++) {
-        sqlite3_stmt *st = bound(x, SQL_KEY_DELETE, &names[i], err);
-        int r;
+    sq_pile_init(&st->names[NAMES_KEYS], SQL_KEYS_FLOOR);
+    sq_pile_init(&st->names[NAMES_REPEATS], SQL_REPEATS_FLOOR);
+}
 
-        if (st == NULL)
-            return -EIO;
-        r = sq_run(x, st, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+int sq_names_load(struct sq_store *st, sqlite3 *db, struct err *err)
+{
+    int r = sq_pile_load(&st->names[NAMES_KEYS], db, "job_key_log", err);
+
+    return r < 0 ? r
+                 : sq_pile_load(&st->names[NAMES_REPEATS], db, "repeat_log",
+                                err);
+}
+
+void sq_names_done(struct sq_store *st)
+{
+    for (int i = 0; i < NAMES; i++)
+        sq_pile_done(&st->names[i]);
+}
+
+void sq_names_commit(struct sq_store *st)
+{
+    for (int i = 0; i < NAMES; i++)
+        sq_pile_commit(&st->names[i]);
+}
+
+void sq_names_rollback(struct sq_store *st)
+{
+    for (int i = 0; i < NAMES; i++)
+        sq_pile_rollback(&st->names[i]);
 }

@@ -10,27 +10,18 @@
  * likely, so two names of equal hash are the same name.  Rows of jobs are
  * compared with the real key all the same.
  *
- * Everything works on sorted batches: neighbours share pages.
+ * Both are piles (pile.h) and work on sorted batches.
  */
 #ifndef ONTIME_STORE_SQLITE_NAMES_H
 #define ONTIME_STORE_SQLITE_NAMES_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "base/buf.h"
-#include "base/err.h"
 #include "job/job.h"
+#include "store/sqlite/pile.h"
 
-struct sq_session;
+struct sq_store;
 
-enum sq_names { NAMES_KEYS, NAMES_IDEMPOTENCY };
-
-struct sq_name {
-    uint64_t hash, rest;
-    int64_t value; /* > 0; 0: unknown, or to be removed */
-    uint32_t item; /* the caller's */
-};
+enum sq_names { NAMES_KEYS, NAMES_REPEATS, NAMES };
 
 /* Fills hash and rest. */
 void sq_name_hash(const struct sq_session *x, const struct app_name *app,
@@ -38,12 +29,17 @@ void sq_name_hash(const struct sq_session *x, const struct app_name *app,
 /* By hash, then by item. */
 void sq_names_sort(struct sq_name *names, size_t n);
 
-/* The three below take sorted names and work inside the transaction. */
+/* As sq_pile_get and sq_pile_set. */
 int sq_names_get(struct sq_session *x, enum sq_names which,
                  struct sq_name *names, size_t n, struct err *err);
 int sq_names_set(struct sq_session *x, enum sq_names which,
                  const struct sq_name *names, size_t n, struct err *err);
-int sq_names_remove(struct sq_session *x, enum sq_names which,
-                    const struct sq_name *names, size_t n, struct err *err);
+
+/* All piles: */
+void sq_names_init(struct sq_store *st);
+int sq_names_load(struct sq_store *st, sqlite3 *db, struct err *err);
+void sq_names_done(struct sq_store *st);
+void sq_names_commit(struct sq_store *st);
+void sq_names_rollback(struct sq_store *st);
 
 #endif

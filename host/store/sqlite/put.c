@@ -19,6 +19,8 @@
 #include "store/sqlite/names.h"
 #include "store/sqlite/row.h"
 
+#define ID_TO_COME INT64_MAX /* for a key whose job is not numbered yet */
+
 struct fresh { /* a job to be added in bulk */
     int64_t sort;
     struct job *job;
@@ -34,6 +36,7 @@ struct put { /* one call's work */
     struct sq_name *names; /* n */
     struct fresh *fresh;   /* n */
     size_t fresh_count;
+    size_t near_count; /* of fresh: those that go into job_order */
 };
 
 static bool has_key(const struct put_item *it)
@@ -77,9 +80,13 @@ static size_t sift(struct put *p, size_t n)
 
 static int drop_repeats(struct put *p, struct err *err)
 {
+    struct sq_pile *repeats = &p->x->st->names[NAMES_REPEATS];
+    int64_t since = p->now_ms - p->x->st->idempotency_ms;
     size_t n = 0;
     int r;
 
+    if (since > repeats->floor)
+        repeats->floor = since;
     for (size_t i = 0; i < p->n; i++) {
         struct put_item *it = p->items[i];
 
@@ -92,11 +99,11 @@ static int drop_repeats(struct put *p, struct err *err)
     if (n == 0)
         return 0;
     sq_names_sort(p->names, n);
-    r = sq_names_get(p->x, NAMES_IDEMPOTENCY, p->names, n, err);
+    r = sq_names_get(p->x, NAMES_REPEATS, p->names, n, err);
     if (r < 0)
         return r;
     n = sift(p, n);
-    return sq_names_set(p->x, NAMES_IDEMPOTENCY, p->names, n, err);
+    return sq_names_set(p->x, NAMES_REPEATS, p->names, n, err);
 }
 
 /* ---- new jobs, in bulk ---------------------------------------------------- */
@@ -127,9 +134,9 @@ static int note_fresh(struct put *p, struct job *j, struct err *err)
     if (j->created_ms == 0)
         j->created_ms = p->now_ms;
     j->id = sq_make_id(fire_ms(p, j), p->now_ms, f->seq);
-    j->pos = (fire_ms(p, j) << JOB_POS_SHIFT) |
-             (int64_t)(f->seq & ((1u << JOB_POS_SHIFT) - 1));
+    j->pos = sq_make_pos(fire_ms(p, j), f->seq);
     f->sort = j->pos;
+    p->near_count += sq_in_order(&p->x->sorted, j->id, j->pos);
     sq_app_delta(p->x, app)->pending++;
     p->fresh_count++;
     return 0;
@@ -139,12 +146,13 @@ static int add_order(struct put *p, struct err *err)
 {
     int r = 0;
 
-    qsort(p->fresh, p->fresh_count, sizeof(*p->fresh), by_sort);
+    if (p->near_count > 0)
+        qsort(p->fresh, p->fresh_count, sizeof(*p->fresh), by_sort);
     for (size_t i = 0; i < p->fresh_count && r == 0; i++) {
         struct fresh *f = &p->fresh[i];
 
-        r = sq_order_add(p->x, fire_ms(p, f->job), f->seq, f->job->id, f->app,
-                         &f->job->pos, err);
+        r = sq_order_enter(p->x, fire_ms(p, f->job), f->seq, f->job->id,
+                           f->app, &f->job->pos, err);
         f->sort = f->job->id;
     }
     return r;
@@ -215,18 +223,18 @@ static int put_cancel(struct put *p, struct put_item *it, struct sq_row *live,
     return 0;
 }
 
-/* All items of one key, in the order in which they came. */
+/* All items of one key, in the order in which they came.  Sets the value of
+ * names[0] to what the key stands for in the end. */
 static int put_group(struct put *p, struct sq_name *names, size_t n,
                      struct err *err)
 {
     struct span key = key_of(p->items[names[0].item]);
-    struct sq_name now = names[0];
     struct sq_row live = {0};
     bool alive = false;
     int r;
 
-    if (now.value > 0) {
-        r = sq_row_get(p->x, now.value, &key, &live, err);
+    if (names[0].value > 0) {
+        r = sq_row_get(p->x, names[0].value, &key, &live, err);
         if (r < 0)
             return r;
         alive = r > 0;
@@ -239,12 +247,8 @@ static int put_group(struct put *p, struct sq_name *names, size_t n,
         if (r < 0)
             return r;
     }
-    now.value = alive ? live.id : 0;
-    if (now.value == names[0].value)
-        return 0;
-    if (now.value == 0)
-        return sq_names_remove(p->x, NAMES_KEYS, &now, 1, err);
-    return sq_names_set(p->x, NAMES_KEYS, &now, 1, err);
+    names[0].value = alive ? live.id : 0;
+    return 0;
 }
 
 /* ---- all of them ------------------------------------------------------------ */
@@ -273,10 +277,11 @@ static int sort_out(struct put *p, size_t *ret, struct err *err)
     return 0;
 }
 
-/* Splits the sorted names into groups of one key. */
+/* Splits the sorted names into groups of one key; what their keys stand for
+ * now goes to the front of names. */
 static int put_keys(struct put *p, size_t n, struct err *err)
 {
-    size_t len, new_names = 0;
+    size_t len, changed = 0;
     int r = 0;
 
     for (size_t i = 0; i < n && r == 0; i += len) {
@@ -289,20 +294,25 @@ static int put_keys(struct put *p, size_t n, struct err *err)
                 break;
         }
         if (len > 1 || first->value > 0 || it->kind == PUT_CANCEL) {
+            int64_t before = first->value;
+
             r = put_group(p, first, len, err);
+            if (first->value != before)
+                p->names[changed++] = *first;
             continue;
         }
         r = note_fresh(p, it->job, err);
-        first->value = it->job->id;
-        p->names[new_names++] = *first;
+        first->value = ID_TO_COME;
+        p->names[changed++] = *first;
     }
     if (r == 0)
         r = add_fresh(p, err);
-    /* Ids may have changed in there: take them as they are now. */
-    for (size_t i = 0; i < new_names; i++)
-        p->names[i].value = p->items[p->names[i].item]->job->id;
+    for (size_t i = 0; i < changed; i++) {
+        if (p->names[i].value == ID_TO_COME)
+            p->names[i].value = p->items[p->names[i].item]->job->id;
+    }
     if (r == 0)
-        r = sq_names_set(p->x, NAMES_KEYS, p->names, new_names, err);
+        r = sq_names_set(p->x, NAMES_KEYS, p->names, changed, err);
     return r;
 }
 

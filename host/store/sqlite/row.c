@@ -9,66 +9,12 @@
 #include <errno.h>
 #include <string.h>
 
-#define SEQ_MASK ((UINT64_C(1) << JOB_POS_SHIFT) - 1)
-#define SAME_MS_TRIES 16 /* then the next millisecond is tried */
-#define NEAR_MS (10 * 60 * 1000)
 #define ID_TRIES 1000
 
 enum job_column { /* of JOB_COLUMNS */
     C_ID, C_POS, C_DUE, C_SCHEDULED, C_CREATED, C_APP, C_VERSION, C_ATTEMPT,
     C_STATE, C_PRIORITY, C_KEY, C_PAYLOAD, C_HEADERS
 };
-
-int64_t sq_make_id(int64_t fire_ms, int64_t now_ms, uint64_t seq)
-{
-    int64_t ahead = fire_ms > now_ms ? fire_ms - now_ms : 0;
-    int64_t parts = ahead < NEAR_MS ? 1024 : 64;
-    int64_t width = 1;
-
-    while (width * 2 <= ahead / parts)
-        width *= 2;
-    return ((fire_ms & ~(width - 1)) << JOB_POS_SHIFT) +
-           (int64_t)(seq & (((uint64_t)width << JOB_POS_SHIFT) - 1));
-}
-
-int sq_order_add(struct sq_session *x, int64_t fire_ms, uint64_t seq,
-                 int64_t id, int32_t app, job_pos *ret, struct err *err)
-{
-    sqlite3_stmt *st = sq_stmt(x, SQL_ORDER_ADD, err);
-    job_pos pos;
-    int r;
-
-    if (st == NULL)
-        return -EIO;
-    for (unsigned tries = 0;; tries++) {
-        if (tries == SAME_MS_TRIES) {
-            fire_ms++;
-            tries = 0;
-        }
-        pos = (fire_ms << JOB_POS_SHIFT) | (int64_t)(seq & SEQ_MASK);
-        (void)sqlite3_bind_int64(st, 1, pos);
-        (void)sqlite3_bind_int64(st, 2, id);
-        (void)sqlite3_bind_int(st, 3, app);
-        r = sq_run(x, st, err);
-        if (r < 0)
-            return r;
-        if (sqlite3_changes(x->db) == 1)
-            break;
-        seq = x->next_seq++;
-    }
-    *ret = pos;
-    return 0;
-}
-
-int sq_order_delete(struct sq_session *x, job_pos pos, struct err *err)
-{
-    sqlite3_stmt *st = sq_stmt(x, SQL_ORDER_DELETE, err);
-
-    if (st == NULL)
-        return -EIO;
-    (void)sqlite3_bind_int64(st, 1, pos);
-    return sq_run(x, st, err);
-}
 
 /* A column that stands for `otherwise` while it is NULL. */
 static int64_t or_else(sqlite3_stmt *st, int at, int64_t otherwise)
@@ -205,16 +151,15 @@ int sq_row_renumber(struct sq_session *x, struct job *j, int32_t app,
                     int64_t now_ms, struct err *err)
 {
     int64_t fire_ms = j->due_ms > now_ms ? j->due_ms : now_ms;
-    sqlite3_stmt *st = sq_stmt(x, SQL_ORDER_SET_ID, err);
     int r = 0;
 
-    if (st == NULL)
-        return -EIO;
     for (int i = 0; r == 0 && i < ID_TRIES; i++) {
-        j->id = sq_make_id(fire_ms, now_ms, x->next_seq++);
-        (void)sqlite3_bind_int64(st, 1, j->pos);
-        (void)sqlite3_bind_int64(st, 2, j->id);
-        r = sq_run(x, st, err);
+        uint64_t seq = x->next_seq++;
+
+        r = sq_order_leave(x, j->id, j->pos, err);
+        j->id = sq_make_id(fire_ms, now_ms, seq);
+        if (r == 0)
+            r = sq_order_enter(x, fire_ms, seq, j->id, app, &j->pos, err);
         if (r == 0)
             r = sq_row_write(x, j, app, err);
     }
@@ -238,7 +183,7 @@ int sq_row_add(struct sq_session *x, struct job *j, int64_t now_ms,
     if (j->created_ms == 0)
         j->created_ms = now_ms;
     j->id = sq_make_id(fire_ms, now_ms, seq);
-    r = sq_order_add(x, fire_ms, seq, j->id, app, &j->pos, err);
+    r = sq_order_enter(x, fire_ms, seq, j->id, app, &j->pos, err);
     if (r == 0)
         r = sq_row_write(x, j, app, err);
     if (r == 0)
@@ -259,19 +204,19 @@ int sq_row_delete(struct sq_session *x, const struct sq_row *row,
         return -EIO;
     (void)sqlite3_bind_int64(st, 1, row->id);
     r = sq_run(x, st, err);
-    return r < 0 ? r : sq_order_delete(x, row->pos, err);
+    return r < 0 ? r : sq_order_leave(x, row->id, row->pos, err);
 }
 
 /* Gives the row another position. */
 static int reorder(struct sq_session *x, struct sq_row *row, int64_t due_ms,
                    int64_t now_ms, struct err *err)
 {
-    int r = sq_order_delete(x, row->pos, err);
+    int r = sq_order_leave(x, row->id, row->pos, err);
 
     if (r < 0)
         return r;
-    return sq_order_add(x, due_ms > now_ms ? due_ms : now_ms, x->next_seq++,
-                        row->id, row->app, &row->pos, err);
+    return sq_order_enter(x, due_ms > now_ms ? due_ms : now_ms, x->next_seq++,
+                          row->id, row->app, &row->pos, err);
 }
 
 int sq_row_replace(struct sq_session *x, struct sq_row *row,

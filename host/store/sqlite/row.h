@@ -6,6 +6,7 @@
 #ifndef ONTIME_STORE_SQLITE_ROW_H
 #define ONTIME_STORE_SQLITE_ROW_H
 
+#include "store/sqlite/order.h"
 #include "store/sqlite/session.h"
 
 /* What the changes of a row need of it. */
@@ -15,22 +16,6 @@ struct sq_row {
     uint32_t version, attempt;
     uint8_t state;
 };
-
-/*
- * Numbers.  A row lies by its id, the order of firing is in pos:
- *   pos = fire time << 20 | sequence, exact to the millisecond;
- *   id  = fire time rounded down to `width` << 20, plus sequence % width << 20.
- * width grows with the distance of the due time, so that a batch of jobs with
- * far, random times fills few pages, and jobs due soon still lie in order.
- * Both are given once: the sequence is kept with the slot, so an id comes
- * again only after as many jobs as fit in its width, and never while it lives.
- */
-int64_t sq_make_id(int64_t fire_ms, int64_t now_ms, uint64_t seq);
-
-/* Gives the next free position at or after fire_ms, and enters it. */
-int sq_order_add(struct sq_session *x, int64_t fire_ms, uint64_t seq,
-                 int64_t id, int32_t app, job_pos *ret, struct err *err);
-int sq_order_delete(struct sq_session *x, job_pos pos, struct err *err);
 
 /* The row as a job; the caller's.  st stands on a row of JOB_COLUMNS. */
 int sq_job_read(struct sq_session *x, sqlite3_stmt *st, struct job **ret,

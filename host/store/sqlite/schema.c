@@ -27,16 +27,19 @@ static const char *const steps[] = {
     /*
      * 1. A job's row lies by id, which begins with the (rounded) time at which
      * it was to fire, so that what is due together lies together and a batch
-     * touches few pages; job_order has the exact order.  NULL in `due` means
-     * pos>>20, in `scheduled` the same as due.
+     * touches few pages; job_order has the exact order
+     * of what fires soon (order.h).  NULL in `due` means
+     * pos>>20, in `scheduled` the same as due.  Job keys and idempotency keys
+     * (repeats) are hashes in piles, see pile.h.
      */
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE slots(slot INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
     " state TEXT NOT NULL, owner TEXT, boot TEXT, beat INTEGER NOT NULL,"
     " wseq INTEGER NOT NULL, next_seq INTEGER NOT NULL,"
     " ledger_used INTEGER NOT NULL, ledger_pos INTEGER NOT NULL,"
-    " ledger_seq INTEGER NOT NULL);"
-    "INSERT INTO slots VALUES(0,0,'free',NULL,NULL,0,0,0,0,0,0);"
+    " ledger_seq INTEGER NOT NULL, sorted_until INTEGER NOT NULL,"
+    " sorted_cursor INTEGER NOT NULL);"
+    "INSERT INTO slots VALUES(0,0,'free',NULL,NULL,0,0,0,0,0,0,0,0);"
     "CREATE TABLE apps(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
     " pending INTEGER NOT NULL DEFAULT 0, succeeded INTEGER NOT NULL DEFAULT 0,"
     " dead INTEGER NOT NULL DEFAULT 0, canceled INTEGER NOT NULL DEFAULT 0,"
@@ -48,10 +51,10 @@ static const char *const steps[] = {
     " priority INTEGER NOT NULL, key BLOB, payload BLOB, headers BLOB);"
     "CREATE TABLE job_order(pos INTEGER PRIMARY KEY, id INTEGER NOT NULL,"
     " app INTEGER NOT NULL);"
-    "CREATE TABLE job_keys(hash INTEGER PRIMARY KEY, rest INTEGER NOT NULL,"
-    " id INTEGER NOT NULL);"
-    "CREATE TABLE idempotency(hash INTEGER PRIMARY KEY, rest INTEGER NOT NULL,"
-    " at INTEGER NOT NULL);"
+    "CREATE TABLE job_key_chunks(at INTEGER PRIMARY KEY, entries BLOB);"
+    "CREATE TABLE job_key_log(n INTEGER PRIMARY KEY, entries BLOB);"
+    "CREATE TABLE repeat_chunks(at INTEGER PRIMARY KEY, entries BLOB);"
+    "CREATE TABLE repeat_log(n INTEGER PRIMARY KEY, entries BLOB);"
     "CREATE TABLE source_positions(cluster TEXT NOT NULL,"
     " source TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL,"
     " next INTEGER NOT NULL, PRIMARY KEY(cluster,source,topic,partition))"
@@ -79,7 +82,7 @@ static const char *const steps[] = {
     " CASE j.state WHEN 0 THEN 'CREATED' WHEN 1 THEN 'SCHEDULED'"
     " ELSE 'RUNNING' END AS state, j.attempt, j.version,"
     " CAST(j.payload AS TEXT) AS payload"
-    " FROM job_order o JOIN jobs j ON j.id=o.id JOIN apps a ON a.id=j.app;"
+    " FROM jobs j JOIN apps a ON a.id=j.app;"
     "CREATE VIEW executions AS SELECT e.job_id, a.name AS app,"
     " CAST(e.key AS TEXT) AS key, e.version, e.attempt,"
     " CASE e.outcome WHEN 0 THEN 'done' WHEN 1 THEN 'dead' WHEN 2 THEN"
@@ -241,7 +244,7 @@ int sq_schema_app_views(sqlite3 *db, const char *app, int32_t number,
         " j.state<>0 AS scheduled, CAST(j.payload AS TEXT) AS job_data,"
         " '%s' AS app_name, CAST(j.key AS TEXT) AS job_name,"
         " " SQLTIME("j.created") " AS created_at"
-        " FROM job_order o JOIN jobs j ON j.id=o.id WHERE o.app=%d;"
+        " FROM jobs j WHERE j.app=%d;"
         "CREATE VIEW IF NOT EXISTS \"%s_job_execution_history\" AS SELECT"
         " e.job_id AS job_id, '%s' AS app_name,"
         " " SQLTIME("e.scheduled") " AS scheduled_time,"

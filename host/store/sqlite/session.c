@@ -38,8 +38,7 @@ int sq_connect(const char *path, int64_t cache_kb, bool writing,
     return r < 0 ? err_wrap(err, "%s", path) : 0;
 }
 
-/* Reads the slot's row into the session. */
-static int slot_get(struct sq_session *x, struct err *err)
+int sq_slot_get(struct sq_session *x, struct err *err)
 {
     sqlite3_stmt *st = sq_stmt(x, SQL_SLOT_GET, err);
     int r;
@@ -54,6 +53,9 @@ static int slot_get(struct sq_session *x, struct err *err)
     x->epoch = sqlite3_column_int64(st, 0);
     x->wseq = sqlite3_column_int64(st, 1);
     x->next_seq = (uint64_t)sqlite3_column_int64(st, 2);
+    x->sorted = (struct sq_sorted){sqlite3_column_int64(st, 3),
+                                   sqlite3_column_int64(st, 4)};
+    x->was_sorted = x->sorted;
     (void)sqlite3_reset(st);
     return 0;
 }
@@ -68,7 +70,7 @@ static int claim(struct sq_session *x, struct err *err)
                 "state='owned' WHERE slot=0",
                 err);
     if (r == 0)
-        r = slot_get(x, err);
+        r = sq_slot_get(x, err);
     if (r == 0)
         r = sq_finish_prepare(x, err);
     return r;
@@ -171,6 +173,8 @@ void sq_rollback(struct sq_session *x)
     if (!sqlite3_get_autocommit(x->db))
         (void)run(x, SQL_ROLLBACK, NULL);
     sq_apps_rollback(&x->apps);
+    sq_names_rollback(x->st);
+    x->sorted = x->was_sorted;
 }
 
 /* The owner's write: says that we still are the owner, or fails. */
@@ -187,6 +191,8 @@ static int guard(struct sq_session *x, const struct sq_ledger *ledger,
     (void)sqlite3_bind_int64(st, 3, (int64_t)x->next_seq);
     (void)sqlite3_bind_int64(st, 4, ledger != NULL ? ledger->pos : -1);
     (void)sqlite3_bind_int64(st, 5, ledger != NULL ? ledger->seq : -1);
+    (void)sqlite3_bind_int64(st, 6, x->sorted.until_ms);
+    (void)sqlite3_bind_int64(st, 7, x->sorted.cursor);
     r = sq_run(x, st, err);
     if (r == 0 && sqlite3_changes(x->db) != 1)
         r = err_set(err, -ESTALE, "another instance has taken the store over "
@@ -212,6 +218,8 @@ int sq_commit(struct sq_session *x, const struct sq_ledger *ledger,
     x->open_txn = false;
     x->wseq++;
     sq_apps_committed(&x->apps);
+    sq_names_commit(x->st);
+    x->was_sorted = x->sorted;
     return 0;
 }
 

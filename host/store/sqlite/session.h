@@ -16,6 +16,8 @@
 #include "base/hash.h"
 #include "store/ops.h"
 #include "store/sqlite/apps.h"
+#include "store/sqlite/names.h"
+#include "store/sqlite/order.h"
 #include "store/sqlite/sql.h"
 
 struct sq_store {
@@ -31,6 +33,8 @@ struct sq_store {
     /* any session: the shard's loaded mark, raised by the writing one */
     _Atomic int64_t loaded;
     atomic_flag writing; /* there is a writing session */
+
+    struct sq_pile names[NAMES]; /* see pile.h for who may */
 };
 
 struct sq_session {
@@ -45,6 +49,9 @@ struct sq_session {
     bool synced;         /* `synchronous` stands at FULL */
     int64_t epoch, wseq; /* of slot 0, as we know them */
     uint64_t next_seq;   /* of ids and positions, kept in the slot's row */
+    struct sq_sorted sorted;      /* as this transaction has it */
+    struct sq_sorted was_sorted;  /* as committed */
+    int64_t next_sweep_ms;  /* see prune.c */
     int64_t last_execution; /* highest seq in the history */
     int64_t open_wishes; /* undecided ones, so that most changes need no look */
 };
@@ -62,6 +69,9 @@ void sq_session_close(struct store_session *x);
  * failed and *ret is not NULL. */
 int sq_connect(const char *path, int64_t cache_kb, bool writing,
                sqlite3 **ret, struct err *err);
+
+/* Reads slot 0's row into the session. */
+int sq_slot_get(struct sq_session *x, struct err *err);
 
 /* Begins a writing transaction; sync: its commit survives a power cut. */
 int sq_begin(struct sq_session *x, bool sync, struct err *err);

@@ -18,16 +18,33 @@
 #define EXEC_COLUMNS                                                           \
     "job_id,scheduled,started,finished,version,attempt,outcome,app,key,error"
 
+/* The statements of one pile. */
+#define PILE(first, name)                                                      \
+    [first] = "SELECT at,entries FROM " name "_chunks WHERE at<=?1 "           \
+              "ORDER BY at DESC LIMIT 1",                                      \
+    [first + 1] = "SELECT at FROM " name "_chunks WHERE at>?1 "                \
+                  "ORDER BY at LIMIT 1",                                       \
+    [first + 2] = "INSERT OR REPLACE INTO " name "_chunks(at,entries) "        \
+                  "VALUES(?1,?2)",                                             \
+    [first + 3] = "DELETE FROM " name "_chunks WHERE at=?1",                   \
+    [first + 4] = "INSERT INTO " name "_log(n,entries) VALUES(?1,?2)",         \
+    [first + 5] = "DELETE FROM " name "_log WHERE n<=?1",                      \
+    [first + 6] = "SELECT at,entries FROM " name "_chunks WHERE at>=?1 "       \
+                  "ORDER BY at LIMIT 1"
+
 static const char *const text[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_BEGIN_READ] = "BEGIN",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_SLOT_GUARD] =
-        "UPDATE slots SET wseq=wseq+1,next_seq=?3,"
+        "UPDATE slots SET wseq=wseq+1,next_seq=?3,sorted_until=?6,"
+        "sorted_cursor=?7,"
         "ledger_pos=iif(?4<0,ledger_pos,?4),ledger_seq=iif(?5<0,ledger_seq,?5) "
         "WHERE slot=0 AND epoch=?1 AND wseq=?2",
-    [SQL_SLOT_GET] = "SELECT epoch,wseq,next_seq FROM slots WHERE slot=0",
+    [SQL_SLOT_GET] =
+        "SELECT epoch,wseq,next_seq,sorted_until,sorted_cursor FROM slots "
+        "WHERE slot=0",
 
     [SQL_APP_ADD] = "INSERT INTO apps(name) VALUES(?1)",
     [SQL_APP_ALL] = "SELECT id,name,pending,succeeded,dead,canceled,retried "
@@ -53,24 +70,30 @@ static const char *const text[SQL_COUNT] = {
         "WHERE id=?1 AND version=?2 AND pos=?3",
     [SQL_JOB_RUNNING] = "UPDATE jobs SET state=2 WHERE id=?1 AND version=?2",
 
+    [SQL_JOB_SET_POS] =
+        "UPDATE jobs SET pos=?2,due=coalesce(due,pos>>20) WHERE id=?1",
+    [SQL_JOB_FROM] = "SELECT id FROM jobs WHERE id>=?1 ORDER BY id LIMIT 1",
+    [SQL_RANGE_SCAN] = "SELECT id,pos,app FROM jobs WHERE id>=?1 AND id<?2 "
+                       "ORDER BY id LIMIT ?3",
+    /* A range that is not in job_order yet, and what was moved there. */
+    [SQL_RANGE_LIST] =
+        "SELECT pos,id,app FROM job_order WHERE pos>?1 AND pos<?2 AND "
+        "(?5=0 OR app=?5) UNION ALL "
+        "SELECT pos,id,app FROM jobs WHERE id>=?3 AND id<?4 AND pos>?1 AND "
+        "pos<?2 AND (?5=0 OR app=?5) ORDER BY pos LIMIT ?6",
     [SQL_ORDER_ADD] =
         "INSERT OR IGNORE INTO job_order(pos,id,app) VALUES(?1,?2,?3)",
     [SQL_ORDER_DELETE] = "DELETE FROM job_order WHERE pos=?1",
-    [SQL_ORDER_SET_ID] = "UPDATE job_order SET id=?2 WHERE pos=?1",
+    [SQL_ORDER_FROM] =
+        "SELECT pos FROM job_order WHERE pos>=?1 ORDER BY pos LIMIT 1",
     [SQL_ORDER_SCAN] = "SELECT pos,id,app FROM job_order "
                        "WHERE pos>?1 AND pos<?2 ORDER BY pos",
     [SQL_ORDER_LOAD] =
         "SELECT " JOB_COLUMNS " FROM job_order o CROSS JOIN jobs j "
         "ON j.id=o.id WHERE o.pos>?1 AND o.pos<?2 ORDER BY o.pos",
 
-    [SQL_KEY_GET] = "SELECT id FROM job_keys WHERE hash=?1 AND rest=?2",
-    [SQL_KEY_SET] = "INSERT OR REPLACE INTO job_keys(hash,rest,id) "
-                    "VALUES(?1,?2,?3)",
-    [SQL_KEY_DELETE] = "DELETE FROM job_keys WHERE hash=?1 AND rest=?2",
-    [SQL_IDEM_GET] = "SELECT at FROM idempotency WHERE hash=?1 AND rest=?2",
-    [SQL_IDEM_SET] = "INSERT OR REPLACE INTO idempotency(hash,rest,at) "
-                     "VALUES(?1,?2,?3)",
-    [SQL_IDEM_PRUNE] = "DELETE FROM idempotency WHERE at<=?1",
+    PILE(SQL_KEYS_FLOOR, "job_key"),
+    PILE(SQL_REPEATS_FLOOR, "repeat"),
 
     [SQL_POSITION_GET] = "SELECT next FROM source_positions WHERE cluster=?1 "
                          "AND source=?2 AND topic=?3 AND partition=?4",

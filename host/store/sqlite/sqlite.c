@@ -20,6 +20,7 @@
 #include "store/sqlite/look.h"
 #include "store/sqlite/prune.h"
 #include "store/sqlite/put.h"
+#include "store/sqlite/scan.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/wish.h"
 
@@ -61,6 +62,7 @@ static void sq_close(struct store *s)
 
     if (st->lock_fd >= 0)
         (void)close(st->lock_fd);
+    sq_names_done(st);
     free(st->path);
     free(st);
 }
@@ -74,6 +76,8 @@ static int prepare(struct sq_store *st, struct err *err)
     r = sq_connect(st->path, 2048, true, &db, err);
     if (r == 0) {
         r = sq_schema_open(db, st->base.id, &st->secret, err);
+        if (r == 0)
+            r = sq_names_load(st, db, err);
         if (r < 0)
             (void)err_wrap(err, "%s", st->path);
     }
@@ -94,6 +98,7 @@ static int sq_open(const struct store_settings *set, struct store **ret,
         return err_again(err, r, "no memory for a store");
     st->base.ops = &store_sqlite;
     st->lock_fd = -1;
+    sq_names_init(st);
     st->cache_kb = set->cache_kb > 0 ? set->cache_kb : 16384;
     st->idempotency_ms = set->idempotency_ms;
     st->history_ms = set->history_ms;

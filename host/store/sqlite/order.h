@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/sqlite/order.h - the numbers of a job and the order of firing.
+ *
+ * A row lies by its id, the order of firing is in pos:
+ *   pos = fire time << 20 | sequence, exact to the millisecond;
+ *   id  = fire time rounded down to `width` << 20, plus sequence % width << 20.
+ * width is a power of two that grows with the distance of the fire time, so a
+ * batch of jobs with far, random times fills few pages, and jobs due soon lie
+ * in order.  It is at most SQ_RANGE_MS, so all jobs that are to fire in one
+ * range of time lie together, whatever their order.
+ *
+ * The exact order is made when its time comes near: job_order has the
+ * positions of all jobs that are to fire before sorted.until_ms, and load
+ * raises that, range by range (rows of the next range with an id below
+ * sorted.cursor are in as well).  Also in job_order is, at any time, a job that
+ * was moved out of the range that its id tells.
+ *
+ * Ids are given once: the sequence is kept with the slot, so an id comes again
+ * only after as many jobs as fit into its width, and never while it lives.
+ */
+#ifndef ONTIME_STORE_SQLITE_ORDER_H
+#define ONTIME_STORE_SQLITE_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "job/job.h"
+
+struct sq_session;
+
+#define SQ_RANGE_MS (INT64_C(1) << 18) /* over four minutes */
+
+struct sq_sorted {
+    int64_t until_ms; /* a multiple of SQ_RANGE_MS */
+    int64_t cursor;   /* an id, in the range that begins at until_ms */
+};
+
+static inline int64_t sq_range(int64_t ms)
+{
+    return ms & ~(SQ_RANGE_MS - 1);
+}
+
+int64_t sq_make_id(int64_t fire_ms, int64_t now_ms, uint64_t seq);
+job_pos sq_make_pos(int64_t fire_ms, uint64_t seq);
+
+/* Whether such a job is in job_order. */
+bool sq_in_order(const struct sq_sorted *s, int64_t id, job_pos pos);
+
+/* Gives the job the next free position at or after fire_ms, and enters it
+ * where it belongs. */
+int sq_order_enter(struct sq_session *x, int64_t fire_ms, uint64_t seq,
+                   int64_t id, int32_t app, job_pos *ret, struct err *err);
+/* Takes it out. */
+int sq_order_leave(struct sq_session *x, int64_t id, job_pos pos,
+                   struct err *err);
+
+/* One step, a transaction of its own, towards having all before until_ms in
+ * order; at most about `rows`.  1: done something, 0: there is no more to do. */
+int sq_order_extend(struct sq_session *x, int64_t until_ms, int rows,
+                    struct err *err);
+
+#endif
