@@ -8,6 +8,7 @@
 # A program without _SOURCES is made of the .c file of its name.
 
 unit_tests = \
+	tests/unit/test_abi \
 	tests/unit/test_backoff \
 	tests/unit/test_bucket \
 	tests/unit/test_buf \
@@ -40,9 +41,14 @@ unit_tests = \
 	tests/unit/test_metrics \
 	tests/unit/test_plan \
 	tests/unit/test_plug_attempt \
+	tests/unit/test_plug_crash \
+	tests/unit/test_plug_instance \
 	tests/unit/test_plug_object \
 	tests/unit/test_plug_race \
+	tests/unit/test_plug_registry \
+	tests/unit/test_plug_settings \
 	tests/unit/test_queues \
+	tests/unit/test_sms_retry \
 	tests/unit/test_source \
 	tests/unit/test_thread \
 	tests/unit/test_utf8 \
@@ -51,6 +57,7 @@ unit_tests = \
 	tests/unit/test_wishes \
 	tests/unit/test_zone
 
+tests_unit_test_abi_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_backoff_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_bucket_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_buf_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -101,9 +108,20 @@ tests_unit_test_metrics_LDADD = $(for_metrics) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_plan_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_plug_attempt_LDADD = $(for_plug) $(CMOCKA_LIBS)
+tests_unit_test_plug_crash_LDADD = $(for_plug) $(CMOCKA_LIBS)
+tests_unit_test_plug_instance_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_object_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_race_LDADD = $(for_plug) $(CMOCKA_LIBS)
+tests_unit_test_plug_registry_LDADD = $(for_plug) $(CMOCKA_LIBS)
+tests_unit_test_plug_settings_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_queues_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
+tests_unit_test_sms_retry_CPPFLAGS = $(AM_CPPFLAGS) \
+	-I$(top_srcdir)/tests -I$(top_srcdir)/plugins \
+	-I$(top_srcdir)/plugins/sms_retry
+tests_unit_test_sms_retry_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_sms_retry_SOURCES = tests/unit/test_sms_retry.c \
+	plugins/sms_retry/flat.c plugins/sms_retry/stamp.c \
+	tests/support/fakehost.c
 tests_unit_test_source_LDADD = $(for_ingest) $(CMOCKA_LIBS)
 tests_unit_test_source_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_put
 tests_unit_test_thread_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -115,6 +133,7 @@ tests_unit_test_wishes_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_zone_LDADD = $(for_job) $(CMOCKA_LIBS)
 
 EXTRA_DIST += \
+	tests/support/fakehost.h \
 	tests/support/fakehouse.h \
 	tests/support/rawhttp.h \
 	tests/unit/conf_load.h \
@@ -125,8 +144,13 @@ EXTRA_DIST += \
 # ---- contracts: one suite for every backend --------------------------------
 
 contract_tests = \
+	tests/contract/plugin \
 	tests/contract/store_sqlite
 
+tests_contract_plugin_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_contract_plugin_LDADD = $(CMOCKA_LIBS)
+tests_contract_plugin_SOURCES = tests/contract/plugin.c \
+	tests/support/fakehost.c
 tests_contract_store_sqlite_SOURCES = \
 	tests/contract/store.c tests/contract/store.h \
 	tests/contract/store_change.c \
@@ -154,7 +178,8 @@ script_tests = \
 	tests/lint/size.test \
 	tests/lint/symbols.test \
 	tests/lint/words.test \
-	tests/integration/b00-broker.test
+	tests/integration/b00-broker.test \
+	tests/integration/b05-template.test
 
 # Under a sanitizer only these of them run: the others would tell nothing new.
 instrumented_scripts = \

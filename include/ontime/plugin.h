@@ -16,8 +16,9 @@
  *    unless ONTIME_CONCURRENT is set; then any number of the host's threads
  *    may be inside at once.  Every host function may be called from any thread.
  *  - Attempts are named by tokens, not pointers.  After an attempt has ended
- *    (by its outcome, complete(), the timeout, or a reload's deadline) every use of
- *    its token answers -ESTALE, for ever.
+ *    (by its outcome, complete(), the timeout, or a reload's deadline) every
+ *    use of its token answers -ESTALE, for ever.  What execute was given stays
+ *    readable until that call returns, also when its time is over.
  *  - Growth: structs grow at the end.  A struct from the host starts with its
  *    size: a field is there when ONTIME_HAS(ptr, field).  The major number
  *    changes only when something breaks, the minor with each addition.
@@ -39,7 +40,7 @@ extern "C" {
 
 #define ONTIME_PLUGIN_EXPORT __attribute__((visibility("default")))
 
-/* Whether the struct that p points to (from the host) is new enough to have f. */
+/* Whether the struct that p points to (from the host) is new enough for f. */
 #define ONTIME_HAS(p, f)                                                       \
     ((p)->size >= offsetof(__typeof__(*(p)), f) + sizeof((p)->f))
 
@@ -75,8 +76,9 @@ struct ontime_job {
     uint32_t attempt;      /* 1 for the first */
     int32_t redelivered;   /* 1: an earlier attempt may have had its effects */
     int32_t priority;      /* 0 high, 1 normal, 2 low */
-    const char *idempotency_key; /* "<store id>-<job id>-<version>": the same for every
-                                    attempt of this version; for outside effects */
+    const char *idempotency_key; /* "<store id>-<job id>-<version>": the same
+                                    for every attempt of this version of the
+                                    job; for effects outside Kafka */
 };
 
 /* A record for Kafka. */
@@ -113,7 +115,8 @@ enum ontime_outcome {
 struct ontime_result {
     size_t size;         /* sizeof(struct ontime_result) */
     int32_t outcome;     /* DONE, RETRY or FAIL */
-    int64_t retry_ms;    /* RETRY: not before this many ms from now; 0: the app's backoff */
+    int64_t retry_ms;    /* RETRY: not before this many ms from now; 0: as the
+                            app's retry policy has it */
     const char *message; /* kept in the job's history; may be NULL */
 };
 
@@ -135,10 +138,15 @@ struct ontime_host {
     /* The host's wall clock, ms since 1970 UTC. */
     int64_t (*now)(void);
 
-    /* Keeps a record with the attempt; it is sent when the outcome is DONE. */
+    /* Keeps a record with the attempt; it is sent when the outcome is DONE.
+     * -EINVAL, -EMSGSIZE (one record above 1,000,000 bytes, or an attempt above
+     * 1 MiB in all) and -ENOMEM refuse it; such an attempt cannot end DONE any
+     * more, or the record would be lost: DONE then counts as FAIL (RETRY after
+     * -ENOMEM). */
     int (*emit)(struct ontime_instance *self, ontime_token token,
                 const struct ontime_record *record);
-    /* Keeps a follow-up job with the attempt; it is stored when the outcome is DONE. */
+    /* Keeps a follow-up job with the attempt; it is stored when the outcome is
+     * DONE.  Refused as emit refuses. */
     int (*schedule)(struct ontime_instance *self, ontime_token token,
                     const struct ontime_followup *job);
     /* Ends the attempt; from inside execute (which then returns PENDING) or
@@ -151,7 +159,8 @@ struct ontime_host {
     /* The settings, by the names in the descriptor; only during init.  Defaults
      * are applied and ranges checked already.  An absent optional setting
      * without default: NULL, 0. Strings live until close has returned. */
-    const char *(*get_string)(const struct ontime_config *config, const char *name);
+    const char *(*get_string)(const struct ontime_config *config,
+                              const char *name);
     int64_t (*get_int)(const struct ontime_config *config, const char *name);
     double (*get_float)(const struct ontime_config *config, const char *name);
     int (*get_bool)(const struct ontime_config *config, const char *name);
@@ -159,7 +168,8 @@ struct ontime_host {
     /* Adds to a counter `ontime_plugin_<name>{app=...}`; name [a-z0-9_]+. */
     void (*metric)(struct ontime_instance *self, const char *name, int64_t add);
 
-    /* A time as "YYYY-MM-DD HH:MM:SS" in the app's time zone; out holds 20 bytes. */
+    /* A time as "YYYY-MM-DD HH:MM:SS" in the app's time zone; out holds 20
+     * bytes. */
     void (*format_time)(struct ontime_instance *self, int64_t ms, char out[20]);
 };
 
@@ -171,23 +181,27 @@ enum ontime_type { /* of a setting */
     ONTIME_FLOAT = 2,
     ONTIME_BOOL = 3,
     ONTIME_DURATION = 4, /* "5s", "15min" in the file; get_int gives ms */
-    ONTIME_SECRET = 5    /* a string that is never shown; file: and env: forms allowed */
+    ONTIME_SECRET = 5    /* a string that is never shown; "file:/path" and
+                            "env:NAME" are read by the host */
 };
 
 /* One setting.  The host checks it before init and shows it to people. */
 struct ontime_setting {
-    const char *name;     /* [a-z][a-z0-9_]*; NULL ends the array */
+    const char *name;     /* [a-z][a-z0-9_]{0,63}; NULL ends the array */
     int32_t type;         /* enum ontime_type */
     int32_t required;     /* 1: an app without it is refused */
-    const char *fallback; /* the default, as in a file; NULL: none */
+    const char *fallback; /* the default, as in a file; NULL: none.  Not with
+                             required, not for a SECRET */
     double min, max;      /* INT, FLOAT, DURATION (ms); both 0: no limit */
     const char *text;     /* one sentence for people */
 };
 
 enum ontime_flag {
     ONTIME_CONCURRENT = 1u << 0,   /* execute may run in many threads at once */
-    ONTIME_ONLY_EMITS = 1u << 1,   /* all effects are emitted records: can be exactly once */
-    ONTIME_RESIDENT = 1u << 2,     /* never dlclose: thread keys, global state */
+    ONTIME_ONLY_EMITS = 1u << 1,   /* all effects are emitted records: can be
+                                      exactly once */
+    ONTIME_RESIDENT = 1u << 2,     /* never dlclose: thread keys, global state
+                                      of libraries (OpenSSL, libcurl) */
     ONTIME_UNLOADABLE = 1u << 3    /* dlclose after close is safe */
 };
 
@@ -196,8 +210,9 @@ struct ontime_plugin {
     uint32_t size;       /* sizeof(struct ontime_plugin) */
     uint32_t flags;      /* enum ontime_flag */
     uint32_t reserved;   /* 0 */
-    const char *name;    /* the file's name without .so */
-    const char *version; /* the plugin's own, for people */
+    const char *name;    /* the file's name without .so: [A-Za-z0-9_-]{1,64} */
+    const char *version; /* the plugin's own, for people: 1 to 64 printable
+                            ASCII characters, no blanks, quotes, backslashes */
     const char *text;    /* one line: what it does */
     const struct ontime_setting *settings; /* NULL: takes none */
 
