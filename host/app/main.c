@@ -178,6 +178,7 @@ int main(int argc, char **argv)
     int r;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit is an error like any other */
     (void)mallopt(M_ARENA_MAX, 2); /* many threads, little memory */
     if (options_parse(argc, argv, &o, &err) < 0) {
         fprintf(stderr, "ontimed: %s\n", err.text);
