@@ -11,7 +11,7 @@
 
 #include <pthread.h>
 
-#define FAKE_JOBS 600
+#define FAKE_JOBS 1200
 #define FAKE_EXECUTIONS 16
 
 struct fakehouse {

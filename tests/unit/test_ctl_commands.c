@@ -151,12 +151,13 @@ static void pages(void **state)
 {
     struct rig *t = *state;
 
-    for (int64_t id = 1001; id <= 1120; id++)
+    for (int64_t id = 1001; id <= 2120; id++)
         fakehouse_add(&t->f, id, "k", "1", 1);
     runs(t, "jobs", CTL_OK, "there are more");
     runs(t, "jobs --limit 5", CTL_OK, "1004");
-    runs(t, "jobs --all", CTL_OK, "1120");
-    runs(t, "jobs --limit 2000", CTL_OK, "1120");
+    runs(t, "jobs --limit 1050", CTL_OK, "there are more");
+    runs(t, "jobs --all", CTL_OK, "2120");
+    runs(t, "jobs --limit 2000", CTL_OK, "2120");
 }
 
 static void changing(void **state)

@@ -126,6 +126,13 @@ static void health(void **state)
     get(t, "/health/live", 200, "UP");
 }
 
+static bool counted(const char *page, const char *series)
+{
+    const char *at = strstr(page, series);
+
+    return at != NULL && strtol(at + strlen(series), NULL, 10) > 0;
+}
+
 static void metrics_page(void **state)
 {
     struct rig *t = *state;
