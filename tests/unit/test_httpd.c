@@ -148,9 +148,9 @@ static void metrics_page(void **state)
         assert_int_equal(r.status, 200);
         assert_true(reply_header(&r, "Content-Type", type, sizeof(type)));
         assert_string_equal(type, "text/plain; version=0.0.4; charset=utf-8");
-        found = strstr(r.body, "ontime_http_requests_total{route=\"GET "
-                               "/health/live\",code=\"200\"}") != NULL &&
-                strstr(r.body, "{route=\"other\",code=\"404\"}") != NULL;
+        found = counted(r.body, "ontime_http_requests_total{route=\"GET "
+                                "/health/live\",code=\"200\"} ") &&
+                counted(r.body, "{route=\"other\",code=\"404\"} ");
         reply_done(&r);
         if (found)
             return;
