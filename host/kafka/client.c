@@ -20,12 +20,14 @@
 #include "base/log.h"
 #include "kafka/rdconf.h"
 
+#define PATIENCE_MS 1000 /* for topics that must be there already */
+
 static int client_new(const struct kafka_settings *set, enum rdconf_role role,
                       rd_kafka_t **ret, struct err *err)
 {
     /* Only a check has no servers; it need not be told. */
     static const struct rdconf_pair silent[] = {
-        {"log_level", "4"}, {"group.id", "check"}, {NULL, NULL}};
+        {"log_level", "3"}, {"group.id", "check"}, {NULL, NULL}};
     struct rdconf_want want = {.set = set, .role = role, .name = "admin"};
     rd_kafka_conf_t *rc = NULL;
     int r;
@@ -328,6 +330,21 @@ static int wait_for_all(struct ensure *en, struct err *err)
     }
 }
 
+/* One that somebody has made a moment ago may not be seen yet either. */
+static int look_patiently(struct ensure *en, struct err *err)
+{
+    int64_t end = clock_boot_ms() + PATIENCE_MS;
+    int r;
+
+    do {
+        r = look(en, err);
+        if (r < 0 || first_missing(en) == NULL)
+            return r;
+        (void)rd_kafka_poll(en->rk, 50);
+    } while (clock_boot_ms() < end && clock_boot_ms() < en->deadline_ms);
+    return 0;
+}
+
 int kafka_topics_ensure(const struct kafka_settings *set, struct topic_need *needs,
                         size_t n, enum topic_missing missing, int replication,
                         int timeout_ms, struct err *err)
@@ -342,7 +359,7 @@ int kafka_topics_ensure(const struct kafka_settings *set, struct topic_need *nee
     r = client_new(set, RDCONF_CLIENT, &en.rk, err);
     if (r < 0)
         return r;
-    r = look(&en, err);
+    r = missing == TOPIC_CREATE ? look(&en, err) : look_patiently(&en, err);
     if (r < 0 || first_missing(&en) == NULL)
         goto out;
     if (missing == TOPIC_WARN)
