@@ -11,6 +11,10 @@ host_store_libstore_a_SOURCES = \
 	host/store/sqlite/apps.h \
 	host/store/sqlite/change.c \
 	host/store/sqlite/change.h \
+	host/store/sqlite/chunk.c \
+	host/store/sqlite/chunk.h \
+	host/store/sqlite/filter.c \
+	host/store/sqlite/filter.h \
 	host/store/sqlite/finish.c \
 	host/store/sqlite/finish.h \
 	host/store/sqlite/look.c \
@@ -25,6 +29,8 @@ host_store_libstore_a_SOURCES = \
 	host/store/sqlite/prune.h \
 	host/store/sqlite/put.c \
 	host/store/sqlite/put.h \
+	host/store/sqlite/radix.c \
+	host/store/sqlite/radix.h \
 	host/store/sqlite/row.c \
 	host/store/sqlite/row.h \
 	host/store/sqlite/scan.c \

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/sqlite/radix.h"
 #include "store/sqlite/session.h"
 
 void sq_name_hash(const struct sq_session *x, const struct app_name *app,
@@ -46,9 +47,41 @@ static int compare(const void *pa, const void *pb)
     return a->item < b->item ? -1 : a->item > b->item;
 }
 
+/* Puts names into the order of refs, by way of a copy; equal hashes of
+ * different names, should they ever meet, by the rest of them. */
+static void arrange(struct sq_name *names, struct sq_name *copy,
+                    const struct sq_ref *refs, size_t n)
+{
+    bool sorted = true;
+
+    memcpy(copy, names, n * sizeof(*names));
+    for (size_t i = 0; i < n; i++) {
+        names[i] = copy[refs[i].i];
+        sorted = sorted && (i == 0 || compare(&names[i - 1], &names[i]) < 0);
+    }
+    if (!sorted)
+        qsort(names, n, sizeof(*names), compare);
+}
+
 void sq_names_sort(struct sq_name *names, size_t n)
 {
-    qsort(names, n, sizeof(*names), compare);
+    struct sq_name *copy = NULL;
+    struct sq_ref *refs = NULL;
+
+    if (n > 1) {
+        copy = malloc(n * sizeof(*copy));
+        refs = malloc(2 * n * sizeof(*refs));
+    }
+    if (copy != NULL && refs != NULL) {
+        for (size_t i = 0; i < n; i++)
+            refs[i] = (struct sq_ref){names[i].hash, i};
+        sq_radix(refs, refs + n, n);
+        arrange(names, copy, refs, n);
+    } else { /* one, or no memory: slower */
+        qsort(names, n, sizeof(*names), compare);
+    }
+    free(copy);
+    free(refs);
 }
 
 int sq_names_get(struct sq_session *x, enum sq_names which,

@@ -18,7 +18,7 @@
 int64_t sq_make_id(int64_t fire_ms, int64_t now_ms, uint64_t seq)
 {
     int64_t ahead = fire_ms > now_ms ? fire_ms - now_ms : 0;
-    int64_t parts = ahead < NEAR_MS ? 1024 : 64;
+    int64_t parts = ahead < NEAR_MS ? 4096 : 64;
     int64_t width = 1;
 
     while (width * 2 <= ahead / parts && width < SQ_RANGE_MS)

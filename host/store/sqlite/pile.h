@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "store/sqlite/filter.h"
 
 struct sq_session;
 
@@ -72,6 +73,13 @@ struct sq_pile {
     int64_t floor;        /* values not above it need not be kept */
     int64_t sweep_at;     /* where sq_pile_sweep goes on */
     bool sweeping;
+    /* What is in chunks, so that new names need not be looked for there; it
+     * lacks nothing that is in them.  Made step by step after an open, and
+     * again when it is full. */
+    struct sq_filter filter, next_filter;
+    size_t filter_began;  /* adds when it came into force */
+    int64_t feed_at;      /* chunks before it are in next_filter */
+    int64_t feed_next;    /* and after this transaction */
 };
 
 void sq_pile_init(struct sq_pile *p, int first_sql);

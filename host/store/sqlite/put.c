@@ -17,12 +17,12 @@
 
 #include "store/sqlite/change.h"
 #include "store/sqlite/names.h"
+#include "store/sqlite/radix.h"
 #include "store/sqlite/row.h"
 
 #define ID_TO_COME INT64_MAX /* for a key whose job is not numbered yet */
 
 struct fresh { /* a job to be added in bulk */
-    int64_t sort;
     struct job *job;
     int32_t app;
     uint64_t seq;
@@ -35,6 +35,7 @@ struct put { /* one call's work */
     int64_t now_ms;
     struct sq_name *names; /* n */
     struct fresh *fresh;   /* n */
+    struct sq_ref *refs;   /* of fresh, 2 * n, for sorting */
     size_t fresh_count;
     size_t near_count; /* of fresh: those that go into job_order */
 };
@@ -108,13 +109,6 @@ static int drop_repeats(struct put *p, struct err *err)
 
 /* ---- new jobs, in bulk ---------------------------------------------------- */
 
-static int by_sort(const void *pa, const void *pb)
-{
-    const struct fresh *a = pa, *b = pb;
-
-    return a->sort < b->sort ? -1 : a->sort > b->sort;
-}
-
 static int64_t fire_ms(const struct put *p, const struct job *j)
 {
     return j->due_ms > p->now_ms ? j->due_ms : p->now_ms;
@@ -135,7 +129,6 @@ static int note_fresh(struct put *p, struct job *j, struct err *err)
         j->created_ms = p->now_ms;
     j->id = sq_make_id(fire_ms(p, j), p->now_ms, f->seq);
     j->pos = sq_make_pos(fire_ms(p, j), f->seq);
-    f->sort = j->pos;
     p->near_count += sq_in_order(&p->x->sorted, j->id, j->pos);
     sq_app_delta(p->x, app)->pending++;
     p->fresh_count++;
@@ -146,28 +139,29 @@ static int add_order(struct put *p, struct err *err)
 {
     int r = 0;
 
-    if (p->near_count > 0)
-        qsort(p->fresh, p->fresh_count, sizeof(*p->fresh), by_sort);
+    for (size_t i = 0; i < p->fresh_count; i++)
+        p->refs[i] = (struct sq_ref){(uint64_t)p->fresh[i].job->pos, i};
+    sq_radix(p->refs, p->refs + p->n, p->fresh_count);
     for (size_t i = 0; i < p->fresh_count && r == 0; i++) {
-        struct fresh *f = &p->fresh[i];
+        struct fresh *f = &p->fresh[p->refs[i].i];
 
         r = sq_order_enter(p->x, fire_ms(p, f->job), f->seq, f->job->id,
                            f->app, &f->job->pos, err);
-        f->sort = f->job->id;
     }
     return r;
 }
 
 static int add_fresh(struct put *p, struct err *err)
 {
-    int r;
+    int r = 0;
 
-    if (p->fresh_count == 0)
-        return 0;
-    r = add_order(p, err);
-    qsort(p->fresh, p->fresh_count, sizeof(*p->fresh), by_sort);
+    if (p->near_count > 0)
+        r = add_order(p, err);
+    for (size_t i = 0; i < p->fresh_count; i++)
+        p->refs[i] = (struct sq_ref){(uint64_t)p->fresh[i].job->id, i};
+    sq_radix(p->refs, p->refs + p->n, p->fresh_count);
     for (size_t i = 0; i < p->fresh_count && r == 0; i++) {
-        struct fresh *f = &p->fresh[i];
+        struct fresh *f = &p->fresh[p->refs[i].i];
 
         r = sq_row_write(p->x, f->job, f->app, err);
         if (r == 0) /* its id is taken */
@@ -327,7 +321,8 @@ int sq_put_items(struct sq_session *x, struct put_item *const *items, size_t n,
         return 0;
     p.names = calloc(n, sizeof(*p.names));
     p.fresh = calloc(n, sizeof(*p.fresh));
-    if (p.names == NULL || p.fresh == NULL) {
+    p.refs = malloc(2 * n * sizeof(*p.refs));
+    if (p.names == NULL || p.fresh == NULL || p.refs == NULL) {
         r = err_again(err, -ENOMEM, "no memory for %zu jobs", n);
         goto out;
     }
@@ -343,6 +338,7 @@ int sq_put_items(struct sq_session *x, struct put_item *const *items, size_t n,
 out:
     free(p.names);
     free(p.fresh);
+    free(p.refs);
     return r;
 }
 
