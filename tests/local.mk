@@ -19,6 +19,9 @@ unit_tests = \
 	tests/unit/test_conf_table \
 	tests/unit/test_ctl \
 	tests/unit/test_ctl_commands \
+	tests/unit/test_dispatch \
+	tests/unit/test_dispatch_reload \
+	tests/unit/test_dispatch_stop \
 	tests/unit/test_err \
 	tests/unit/test_format_ingest \
 	tests/unit/test_hash \
@@ -39,6 +42,7 @@ unit_tests = \
 	tests/unit/test_list \
 	tests/unit/test_log \
 	tests/unit/test_metrics \
+	tests/unit/test_pile \
 	tests/unit/test_plan \
 	tests/unit/test_plug_attempt \
 	tests/unit/test_plug_crash \
@@ -72,6 +76,9 @@ tests_unit_test_ctl_LDADD = $(for_ctl) $(CMOCKA_LIBS)
 tests_unit_test_ctl_commands_LDADD = $(for_ctl) $(for_httpd_alone) $(CMOCKA_LIBS)
 tests_unit_test_ctl_commands_SOURCES = tests/unit/test_ctl_commands.c \
 	tests/support/fakehouse.c
+tests_unit_test_dispatch_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
+tests_unit_test_dispatch_reload_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
+tests_unit_test_dispatch_stop_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_format_ingest_LDADD = $(for_ingest) $(CMOCKA_LIBS)
 tests_unit_test_hash_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -106,6 +113,7 @@ tests_unit_test_list_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_log_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDADD = $(for_metrics) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_unit_test_pile_LDADD = $(for_store) $(CMOCKA_LIBS)
 tests_unit_test_plan_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_plug_attempt_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_crash_LDADD = $(for_plug) $(CMOCKA_LIBS)
@@ -137,6 +145,7 @@ EXTRA_DIST += \
 	tests/support/fakehouse.h \
 	tests/support/rawhttp.h \
 	tests/unit/conf_load.h \
+	tests/unit/dispatch_rig.h \
 	tests/unit/plug_box.h \
 	tests/unit/plug_yard.h \
 	tests/unit/torture.h
