@@ -188,7 +188,8 @@ script_tests = \
 	tests/lint/symbols.test \
 	tests/lint/words.test \
 	tests/integration/b00-broker.test \
-	tests/integration/b05-template.test
+	tests/integration/b05-template.test \
+	tests/integration/b40-embedded.test
 
 # Under a sanitizer only these of them run: the others would tell nothing new.
 instrumented_scripts = \
