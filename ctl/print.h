@@ -22,7 +22,7 @@ void print_clean(struct buf *out, const char *text, size_t len, bool lines);
 /* To a file; lines as they are. */
 void print_text(FILE *f, const char *text, size_t len);
 
-#define PRINT_COLUMNS 10
+#define PRINT_COLUMNS 12
 
 struct table {
     const char *const *names; /* borrowed; with ">" in front: right-aligned */

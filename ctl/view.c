@@ -16,6 +16,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define PATH_MAX_BYTES 512
 #define TREE_DEPTH 16
+#define APP_COLUMNS 11
 
 /* ---- members ----------------------------------------------------------------- */
 
@@ -101,34 +102,86 @@ void view_tree(FILE *f, const cJSON *doc)
 
 /* ---- lists --------------------------------------------------------------------- */
 
-/* A count stands in the app itself or in its "counts". */
-static const char *count_of(const cJSON *app, const char *name, struct cell *c)
+/* What the store has counted of an app. */
+static const cJSON *counts_of(const cJSON *doc, const char *app)
 {
-    const char *text = text_of(app, name, c);
+    const cJSON *c;
+    struct cell cell;
 
-    return text != NULL ? text : text_of(member(app, "counts"), name, c);
+    cJSON_ArrayForEach(c, member(doc, "counts"))
+    {
+        const char *name = text_of(c, "app", &cell);
+
+        if (name != NULL && app != NULL && strcmp(name, app) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+static bool is_app(const cJSON *doc, const char *name)
+{
+    const cJSON *a;
+    struct cell cell;
+
+    cJSON_ArrayForEach(a, member(doc, "apps"))
+    {
+        const char *known = text_of(a, "name", &cell);
+
+        if (known != NULL && strcmp(known, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *p99_of(const cJSON *a, struct cell *c)
+{
+    int64_t ms = number_of(a, "latenessP99Ms");
+
+    if (ms < 0)
+        return NULL;
+    print_duration(ms, c->text);
+    return c->text;
+}
+
+/* a: as it is served, or NULL; n: its counts, or NULL. */
+static void add_app(struct table *t, const cJSON *a, const cJSON *n)
+{
+    struct cell c[APP_COLUMNS];
+    const char *row[APP_COLUMNS] = {
+        a != NULL ? text_of(a, "name", &c[0]) : text_of(n, "app", &c[0]),
+        text_of(a, "plugin", &c[1]),
+        text_of(a, "version", &c[2]),
+        a != NULL ? text_of(a, "state", &c[3]) : "not configured",
+        text_of(n, "pending", &c[4]),
+        text_of(a, "queued", &c[5]),
+        text_of(a, "openAttempts", &c[6]),
+        text_of(n, "succeeded", &c[7]),
+        text_of(n, "retried", &c[8]),
+        text_of(n, "dead", &c[9]),
+        p99_of(a, &c[10]),
+    };
+
+    table_add(t, row);
 }
 
 void view_apps(FILE *f, const cJSON *doc)
 {
-    static const char *const names[] = {"APP",      "PLUGIN",   "VERSION",
-                                        "STATE",    ">PENDING", ">SUCCEEDED",
-                                        ">RETRIED", ">DEAD"};
-    struct cell c[COUNT(names)];
+    static const char *const names[APP_COLUMNS] = {
+        "APP",   "PLUGIN",     "VERSION",  "STATE", ">PENDING", ">QUEUED",
+        ">OPEN", ">SUCCEEDED", ">RETRIED", ">DEAD", ">LATE P99"};
     struct table t;
-    const cJSON *a;
+    const cJSON *e;
+    struct cell c;
 
-    table_init(&t, names, COUNT(names));
-    cJSON_ArrayForEach(a, member(doc, "apps"))
+    table_init(&t, names, APP_COLUMNS);
+    cJSON_ArrayForEach(e, member(doc, "apps"))
+        add_app(&t, e, counts_of(doc, text_of(e, "name", &c)));
+    cJSON_ArrayForEach(e, member(doc, "counts"))
     {
-        const char *row[] = {
-            text_of(a, "name", &c[0]),     text_of(a, "plugin", &c[1]),
-            text_of(a, "version", &c[2]),  text_of(a, "state", &c[3]),
-            count_of(a, "pending", &c[4]), count_of(a, "succeeded", &c[5]),
-            count_of(a, "retried", &c[6]), count_of(a, "dead", &c[7]),
-        };
+        const char *name = text_of(e, "app", &c);
 
-        table_add(&t, row);
+        if (name != NULL && !is_app(doc, name))
+            add_app(&t, NULL, e);
     }
     table_print(&t, f, true);
     table_done(&t);

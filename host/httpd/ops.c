@@ -7,6 +7,7 @@
 #include "httpd/ops.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,12 +59,40 @@ void ops_status(struct request *rq)
         request_answer(rq, 200);
 }
 
+/* Nothing when the store is away: the apps themselves are worth seeing then. */
+static void add_counts(struct request *rq)
+{
+    struct store_count *counts = calloc(REQUEST_APPS_MAX, sizeof(*counts));
+    struct buf *out = &rq->out;
+    int n = -ENOMEM;
+
+    if (counts != NULL)
+        n = request_counts(rq, counts, REQUEST_APPS_MAX, NULL);
+    if (n >= 0)
+        buf_adds(out, ",\"counts\":[");
+    for (int i = 0; i < n; i++) {
+        const struct store_count *c = &counts[i];
+
+        buf_adds(out, i > 0 ? ",{\"app\":" : "{\"app\":");
+        buf_add_json(out, c->app, strlen(c->app));
+        buf_addf(out,
+                 ",\"pending\":%" PRId64 ",\"succeeded\":%" PRId64
+                 ",\"dead\":%" PRId64 ",\"canceled\":%" PRId64
+                 ",\"retried\":%" PRId64 "}",
+                 c->pending, c->succeeded, c->dead, c->canceled, c->retried);
+    }
+    if (n >= 0)
+        buf_addc(out, ']');
+    free(counts);
+}
+
 void ops_apps(struct request *rq)
 {
     int r;
 
     buf_adds(&rq->out, "{\"apps\":");
     r = rq->house->apps(rq->house->arg, &rq->out);
+    add_counts(rq);
     buf_addc(&rq->out, '}');
     if (r < 0)
         request_problem(rq, 500, "no apps: %s", err_name(-r));

@@ -20,7 +20,6 @@
 #include "job/when.h"
 
 #define RETRY_AFTER_S 1
-#define APPS_MAX 1024
 
 /* ---- answers ---------------------------------------------------------------- */
 
@@ -156,19 +155,32 @@ void request_envelope_end(struct request *rq, unsigned status)
     request_answer(rq, status);
 }
 
+static int open_session(struct request *rq, struct err *err)
+{
+    assert(rq->session != NULL);
+    if (*rq->session != NULL)
+        return 0;
+    return store_session_open(rq->house->store, false, rq->session, err);
+}
+
 int request_session(struct request *rq, struct store_session **ret)
 {
     struct err err;
-    int r = 0;
+    int r = open_session(rq, &err);
 
-    assert(rq->session != NULL);
-    if (*rq->session == NULL)
-        r = store_session_open(rq->house->store, false, rq->session, &err);
     if (r < 0)
         request_error(rq, &err);
     else
         *ret = *rq->session;
     return r;
+}
+
+int request_counts(struct request *rq, struct store_count *out, size_t cap,
+                   struct err *err)
+{
+    int r = open_session(rq, err);
+
+    return r < 0 ? r : store_counts(*rq->session, out, cap, err);
 }
 
 /* ---- parameters --------------------------------------------------------------- */
@@ -248,18 +260,14 @@ int request_time(struct request *rq, const char *name, int64_t def,
 static int stored_app(struct request *rq, const char *name,
                       const struct app_name **ret)
 {
-    struct store_session *x;
-    struct store_count *counts;
+    struct store_count *counts = calloc(REQUEST_APPS_MAX, sizeof(*counts));
     struct err err;
-    int n = request_session(rq, &x);
+    int n;
 
-    if (n < 0)
-        return n;
-    counts = calloc(APPS_MAX, sizeof(*counts));
     if (counts == NULL)
         n = err_again(&err, -ENOMEM, "no memory");
     else
-        n = store_counts(x, counts, APPS_MAX, &err);
+        n = request_counts(rq, counts, REQUEST_APPS_MAX, &err);
     if (n < 0)
         request_error(rq, &err);
     for (int i = 0; i < n && *ret == NULL; i++) {

@@ -104,6 +104,11 @@ void request_envelope(struct request *rq, const char *message,
                       const char *flag);
 void request_envelope_end(struct request *rq, unsigned status);
 
+/* Asks the store for at most cap apps' counts without answering: how many, or
+ * negative. */
+int request_counts(struct request *rq, struct store_count *out, size_t cap,
+                   struct err *err);
+#define REQUEST_APPS_MAX 1024 /* counts are asked for so many */
 /* The lane thread's reading session, opened when it has none yet.  Negative:
  * answered (503).  Not on listeners' threads. */
 int request_session(struct request *rq, struct store_session **ret);

@@ -27,7 +27,7 @@ const struct route routes_table[] = {
     {"GET", "/api/v1/status", "", LANE_READ, ROLE_READ, ops_status,
      "Version, uptime, window, store, sources."},
     {"GET", "/api/v1/apps", "", LANE_READ, ROLE_READ, ops_apps,
-     "The apps: plugin, version, state, settings, counts."},
+     "The apps as they are served, and the store's counts of each."},
     {"POST", "/api/v1/reload", "", LANE_CONTROL, ROLE_ADMIN, ops_reload,
      "Reads the configuration again; 422 with the report when it is refused."},
     {"GET", "/api/v1/jobs", "app key state due_from due_to after limit",

@@ -170,6 +170,8 @@ int store_counts(struct store_session *x, struct store_count *out, size_t cap,
         return r;
     memset(out, 0, sizeof(*out));
     out->app = "retired"; /* no longer configured */
+    out->pending = 3;
+    out->dead = 1;
     return 1;
 }
 

@@ -343,8 +343,14 @@ static void answers(void **state)
           "{\"jobs\":[{\"jobId\":\"5\",\"app\":\"a\",\"keyBase64\":\"/w==\","
           "\"attempt\":2,\"dueTimeMs\":6000}]}",
           "5    a    /w==  -      -               2  -    in 5.0s\n");
-    shows("apps", "{\"apps\":[{\"name\":\"a\",\"counts\":{\"dead\":7}}]}",
-          "  7\n");
+    shows(
+        "apps",
+        "{\"apps\":[{\"name\":\"a\",\"queued\":5}],"
+        "\"counts\":[{\"app\":\"b\"},{\"app\":\"a\",\"pending\":7,"
+        "\"dead\":8}]}",
+        "a    -       -        -                     7       5     -          "
+        "-        -     8         -\n"
+        "b    -       -        not configured        -");
     shows("executions",
           "{\"executions\":[{\"jobId\":\"5\",\"attemptNumber\":1,"
           "\"scheduledTimeMs\":1000,\"startTimeMs\":1002,\"durationMs\":3,"

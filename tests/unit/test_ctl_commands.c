@@ -130,8 +130,9 @@ static void looking(void **state)
     t->f.execution[0] = e;
     t->f.executions = 1;
     runs(t, "status", CTL_OK, "version  0\n");
-    runs(t, "apps", CTL_OK, "demo");
-    runs(t, "apps --json", CTL_OK, "{\"apps\":[{\"name\":\"demo\"}]}\n");
+    runs(t, "apps", CTL_OK, "\ndemo ");
+    runs(t, "apps", CTL_OK, "\nretired  -       -        not configured");
+    runs(t, "apps --json", CTL_OK, "{\"apps\":[{\"name\":\"demo\"}],\"co");
     runs(t, "jobs", CTL_OK, "se\\u001bven");
     runs(t, "jobs --app demo --state CREATED --due-from 0 --due-to 78", CTL_OK,
          "77");

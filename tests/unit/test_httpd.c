@@ -163,7 +163,12 @@ static void status_apps_index(void **state)
     struct rig *t = *state;
 
     get(t, "/api/v1/status", 200, "{\"version\":\"0\"}");
-    get(t, "/api/v1/apps", 200, "{\"apps\":[{\"name\":\"demo\"}]}");
+    get(t, "/api/v1/apps", 200,
+        "{\"apps\":[{\"name\":\"demo\"}],\"counts\":[{\"app\":\"retired\","
+        "\"pending\":3,\"succeeded\":0,\"dead\":1,\"canceled\":0,"
+        "\"retried\":0}]}");
+    t->f.store_away = true;
+    get(t, "/api/v1/apps", 200, "{\"apps\":[{\"name\":\"demo\"}]");
     get(t, "/api/v1", 200, "{\"method\":\"GET\",\"path\":\"/metrics\"");
     get(t, "/api/v1/", 200, "\"path\":\"/api/v1/jobs/{id}/schedule\"");
 }
