@@ -51,7 +51,7 @@ struct attempt_table {
     atomic_uint used; /* changed under mtx, read by any */
 
     /* shared: any thread */
-    _Atomic(struct cell *) *blocks; /* of CELL_BLOCK cells; NULL: not made yet */
+    _Atomic(struct cell *) *blocks; /* of CELL_BLOCK cells; NULL: not yet */
     _Atomic int64_t *deadlines;     /* by index; 0: none */
     atomic_uint made;               /* cells there are */
     atomic_uint open;

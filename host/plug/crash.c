@@ -186,7 +186,7 @@ static void on_crash(int sig, siginfo_t *info, void *context)
     put(&l, as_json ? "}" : "");
     l.text[l.len++] = '\n'; /* put() left room */
     if (write(line_fd, l.text, l.len) < 0)
-        l.len = 0; /* nothing more can be done */
+        l.len = 0;    /* nothing more can be done */
     (void)raise(sig); /* blocked until we return; then it is fatal */
 }
 

@@ -5,8 +5,8 @@
  *
  * Each thread notes what it executes; for a thread of the plugin's own, the
  * address of the fault tells.  The handler writes
- *   <time> level=error module=plug event=crash signal=SIGSEGV plugin=... version=...
- *   app=... job=...
+ *   <time> level=error module=plug event=crash signal=SIGSEGV plugin=...
+ *   version=... app=... job=...
  * with write(2) alone and lets the signal kill the process (core dump as ever).
  */
 #ifndef ONTIME_PLUG_CRASH_H
@@ -17,7 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct crash_note { /* what this thread executes; the strings must outlive the call */
+/* What this thread executes; the strings must outlive the call. */
+struct crash_note {
     const char *plugin, *version, *app;
     int64_t job; /* 0: none */
 };

@@ -70,8 +70,10 @@ static struct span put_bytes(char **at, const struct ontime_bytes *b)
 
 static struct span put_headers(char *at, const struct parts *p)
 {
-    struct buf b = {.data = at, .cap = p->header_bytes + 1,
-                    .max = p->header_bytes, .fixed = true};
+    struct buf b = {.data = at,
+                    .cap = p->header_bytes + 1,
+                    .max = p->header_bytes,
+                    .fixed = true};
 
     if (p->header_count == 0)
         return (struct span){NULL, 0};
@@ -170,7 +172,8 @@ int attempt_emit(struct attempt_table *t, const struct plugin_instance *self,
     int e = -EINVAL;
 
     if (r != NULL) {
-        p = (struct parts){.key = &r->key, .value = &r->value,
+        p = (struct parts){.key = &r->key,
+                           .value = &r->value,
                            .headers = r->headers,
                            .header_count = r->header_count};
         topic = topic_name_s(r->topic);
@@ -220,7 +223,8 @@ int attempt_schedule(struct attempt_table *t,
     int e = -EINVAL;
 
     if (f != NULL) {
-        p = (struct parts){.key = &f->key, .value = &f->payload,
+        p = (struct parts){.key = &f->key,
+                           .value = &f->payload,
                            .headers = f->headers,
                            .header_count = f->header_count};
         app = f->app != NULL ? app_name_s(f->app) : instance_app(self);

@@ -4,9 +4,9 @@
  *
  * `self` must be the attempt's instance.  -ESTALE when it is not or the
  * attempt has ended; -EINVAL for a topic, an app, headers, a partition or a
- * time that cannot be; -EMSGSIZE beyond the table's bounds; -ENOMEM.  An attempt
- * with a refused record or follow-up cannot end DONE, or the record would be
- * lost silently: it ends as FAIL with the reason (RETRY for -ENOMEM).
+ * time that cannot be; -EMSGSIZE beyond the table's bounds; -ENOMEM.  An
+ * attempt with a refused record or follow-up cannot end DONE, or the record
+ * would be lost silently: it ends as FAIL with the reason (RETRY for -ENOMEM).
  * Everything is copied.  Any thread.
  */
 #ifndef ONTIME_PLUG_EMIT_H

@@ -20,8 +20,8 @@ struct helper_call {
     /* shared: under mtx */
     pthread_mutex_t mtx;
     pthread_cond_t wake;
-    bool done;     /* run has come back */
-    bool let_go;   /* the caller waits no more */
+    bool done;   /* run has come back */
+    bool let_go; /* the caller waits no more */
 
     /* the helper's until done */
     int result;

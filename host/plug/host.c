@@ -38,8 +38,8 @@ static enum log_level level_of(int level)
     }
 }
 
-__attribute__((format(printf, 3, 4))) static void
-host_log(struct ontime_instance *self, int level, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void host_log(
+    struct ontime_instance *self, int level, const char *fmt, ...)
 {
     const struct plugin_instance *i = instance_of(self);
     enum log_level l = level_of(level);

@@ -26,10 +26,10 @@ struct plugin_instance;
 
 struct instance_settings {
     const struct app_name *app;
-    struct plugin_object *object;    /* a reference is taken */
-    struct plugin_config *config;    /* taken over on success: NULL afterwards */
-    const char *timezone;            /* IANA name; NULL or "": UTC */
-    struct attempt_table *attempts;  /* where its tokens live; NULL: it cannot
+    struct plugin_object *object;   /* a reference is taken */
+    struct plugin_config *config;   /* taken over on success: NULL afterwards */
+    const char *timezone;           /* IANA name; NULL or "": UTC */
+    struct attempt_table *attempts; /* where its tokens live; NULL: it cannot
                                         have attempts (checks, tests) */
 };
 
@@ -44,9 +44,11 @@ int instance_new(struct instance_settings *set, struct plugin_instance **ret,
  * instance is a zombie (counted until init comes back, after which the plugin
  * is closed there) and only instance_unref is left to do.  Control thread.
  */
-int instance_init(struct plugin_instance *i, int64_t timeout_ms, struct err *err);
+int instance_init(struct plugin_instance *i, int64_t timeout_ms,
+                  struct err *err);
 
-/* From now on attempt_open answers -ESHUTDOWN.  Any thread, any number of times. */
+/* From now on attempt_open answers -ESHUTDOWN.  Any thread, any number of
+ * times. */
 void instance_retire(struct plugin_instance *i);
 /* No attempt is open and no call of execute is inside.  Stays true once it is
  * true of a retired instance.  Any thread. */
@@ -58,7 +60,8 @@ bool instance_idle(const struct plugin_instance *i);
  * retired and idle: nothing was done.  -ETIMEDOUT: it is a zombie now.
  * The reference stays the caller's.  Control thread.
  */
-int instance_close(struct plugin_instance *i, int64_t timeout_ms, struct err *err);
+int instance_close(struct plugin_instance *i, int64_t timeout_ms,
+                   struct err *err);
 
 /* Gives up on an instance that will not become idle: it is retired, counted as
  * a zombie until its last reference goes, and its code stays mapped. */
@@ -70,15 +73,19 @@ struct plugin_instance *instance_ref(struct plugin_instance *i);
 void instance_unref(struct plugin_instance **pi);
 
 const struct app_name *instance_app(const struct plugin_instance *i);
-struct plugin_object *instance_object(const struct plugin_instance *i); /* borrowed */
+/* Borrowed. */
+struct plugin_object *instance_object(const struct plugin_instance *i);
 const struct plugin_config *instance_config(const struct plugin_instance *i);
 const char *instance_timezone(const struct plugin_instance *i);
-bool instance_concurrent(const struct plugin_instance *i); /* execute may overlap */
+/* Calls of execute may overlap. */
+bool instance_concurrent(const struct plugin_instance *i);
 bool instance_only_emits(const struct plugin_instance *i);
 unsigned instance_open_attempts(const struct plugin_instance *i);
-unsigned instance_inside(const struct plugin_instance *i); /* calls of execute now */
+/* Calls of execute now. */
+unsigned instance_inside(const struct plugin_instance *i);
 bool instance_zombie(const struct plugin_instance *i);
-const char *instance_state_name(const struct plugin_instance *i); /* "ready", ... */
+/* "new", "ready", "draining", "closed" or "zombie". */
+const char *instance_state_name(const struct plugin_instance *i);
 /* Instances that are zombies now, in this process. */
 unsigned instance_zombies(void);
 

@@ -20,12 +20,14 @@
 struct plugin_loader;
 struct plugin_object;
 
+/* run_dir NULL or "": ontime-<uid> below TMPDIR or /tmp.  probe_program is run
+ * as PROGRAM --probe FILE and must call plugin_probe_main() (plug/probe.h);
+ * NULL: /proc/self/exe. */
 struct plugin_loader_settings {
-    const char *plugins_dir;      /* where NAME.so is looked for */
-    const char *run_dir;          /* copies; NULL or "": ontime-<uid> below TMPDIR or /tmp */
-    const char *probe_program;    /* run as PROGRAM --probe FILE; NULL: /proc/self/exe.
-                                     It must call plugin_probe_main() (plug/probe.h). */
-    int64_t probe_timeout_ms;     /* 0: 5000 */
+    const char *plugins_dir; /* where NAME.so is looked for */
+    const char *run_dir;     /* where copies lie */
+    const char *probe_program;
+    int64_t probe_timeout_ms; /* 0: 5000 */
 };
 
 /*
@@ -76,8 +78,9 @@ void plugin_object_pin(struct plugin_object *o);
 const struct ontime_plugin *plugin_object_plugin(const struct plugin_object *o);
 const char *plugin_object_name(const struct plugin_object *o);
 const char *plugin_object_version(const struct plugin_object *o);
-const char *plugin_object_path(const struct plugin_object *o); /* the original file */
-const char *plugin_object_hash(const struct plugin_object *o); /* 32 hex digits */
+/* The original file; the hash of its content, 32 hex digits. */
+const char *plugin_object_path(const struct plugin_object *o);
+const char *plugin_object_hash(const struct plugin_object *o);
 
 /* How many objects are mapped without any reference, for the health page. */
 unsigned plugin_loader_kept(struct plugin_loader *l);

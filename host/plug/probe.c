@@ -23,10 +23,10 @@
 
 struct child {
     pid_t pid;
-    int out;       /* what it says; -1: closed */
+    int out; /* what it says; -1: closed */
     char said[400];
     size_t len;
-    int status;    /* of waitpid */
+    int status; /* of waitpid */
 };
 
 static int setup(posix_spawn_file_actions_t *files, posix_spawnattr_t *attr,

@@ -18,7 +18,7 @@
 
 struct registry {
     atomic_uint refs;
-    struct conf *conf;              /* a reference; NULL while checking */
+    struct conf *conf;                    /* a reference; NULL while checking */
     const struct registry_app **by_index; /* NULL: not an app of ours */
     size_t index_count;
     size_t count;
@@ -30,10 +30,10 @@ struct build { /* one run over a snapshot */
     struct registry *old; /* NULL: none */
     const struct registry_settings *set;
     struct registry *fresh;
-    bool *is_new;         /* by place in fresh->apps: made here, not carried */
+    bool *is_new; /* by place in fresh->apps: made here, not carried */
     struct buf report;
     struct err *err;
-    int result;           /* of the first error */
+    int result; /* of the first error */
 };
 
 /* ---- errors -------------------------------------------------------------- */
@@ -233,7 +233,10 @@ int registry_build(struct conf *conf, struct registry *old,
                    const struct registry_settings *set, struct registry **ret,
                    char **ret_report, struct err *err)
 {
-    struct build b = {.conf = conf, .old = old, .set = set, .err = err,
+    struct build b = {.conf = conf,
+                      .old = old,
+                      .set = set,
+                      .err = err,
                       .report = BUF_INIT(1u << 20)};
     int r = build(&b, true);
 
@@ -252,8 +255,8 @@ int registry_check(const struct conf *conf, struct plugin_loader *loader,
                    char **ret_report, struct err *err)
 {
     const struct registry_settings set = {.loader = loader};
-    struct build b = {.conf = conf, .set = &set, .err = err,
-                      .report = BUF_INIT(1u << 20)};
+    struct build b = {
+        .conf = conf, .set = &set, .err = err, .report = BUF_INIT(1u << 20)};
     int r = build(&b, false);
 
     registry_unref(&b.fresh);

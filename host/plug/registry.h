@@ -24,8 +24,9 @@
 
 struct registry_app {
     const struct app_name *name;
-    const struct conf_app *conf;      /* of the registry's snapshot */
-    struct plugin_instance *instance; /* NULL: the app is not enabled (parked) */
+    const struct conf_app *conf; /* of the registry's snapshot */
+    /* NULL: the app is not enabled (parked). */
+    struct plugin_instance *instance;
 };
 
 struct registry; /* frozen once built; any thread may read */
@@ -33,7 +34,7 @@ struct registry; /* frozen once built; any thread may read */
 struct registry_settings {
     struct plugin_loader *loader;
     struct attempt_table *attempts;
-    int64_t init_timeout_ms;  /* of each init; 0: 10 s */
+    int64_t init_timeout_ms; /* of each init; 0: 10 s */
 };
 
 /*
@@ -64,13 +65,15 @@ void registry_unref(struct registry **pr);
 /* NULL: no such app.  A short array access.  Borrowed from r. */
 const struct registry_app *registry_find(const struct registry *r,
                                          const struct app_name *name);
+/* All apps, in the files' order; NULL behind the last. */
 size_t registry_count(const struct registry *r);
-const struct registry_app *registry_at(const struct registry *r, size_t i); /* in the file's order */
+const struct registry_app *registry_at(const struct registry *r, size_t i);
 const struct conf *registry_conf(const struct registry *r);
 
 /* The i-th instance of old that fresh (NULL: none) does not have, with a
  * reference of the caller's; NULL when there are no more. */
 struct plugin_instance *registry_replaced(const struct registry *old,
-                                          const struct registry *fresh, size_t i);
+                                          const struct registry *fresh,
+                                          size_t i);
 
 #endif

@@ -260,8 +260,7 @@ static int read_open(int fd, const char *file, void **ret, size_t *ret_len,
     return 0;
 }
 
-int rundir_read(const char *file, void **ret, size_t *ret_len,
-                struct err *err)
+int rundir_read(const char *file, void **ret, size_t *ret_len, struct err *err)
 {
     /* Not blocking: it may be a pipe that nobody writes to. */
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -301,8 +300,7 @@ static int write_all(int fd, const char *data, size_t len)
 }
 
 int rundir_write(struct rundir *d, const char *name, const char *hash,
-                 const void *data, size_t len, char **ret_path,
-                 struct err *err)
+                 const void *data, size_t len, char **ret_path, struct err *err)
 {
     char *path = NULL, *temp = NULL;
     int fd = -1, r = 0;

@@ -15,7 +15,7 @@
 struct topic_name {
     const char *text; /* NUL-terminated */
     size_t len;
-    uint32_t index;   /* 0, 1, 2, ... in order of first use in this process */
+    uint32_t index; /* 0, 1, 2, ... in order of first use in this process */
 };
 
 /* Whether Kafka would take it: [A-Za-z0-9._-]{1,249}, not "." or "..". */

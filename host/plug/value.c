@@ -13,8 +13,7 @@
 #include "job/when.h"
 #include "plug/settings.h"
 
-static int in_range(const struct ontime_setting *row, double v,
-                    struct err *err)
+static int in_range(const struct ontime_setting *row, double v, struct err *err)
 {
     if (row->min >= row->max && row->min >= 0 && row->max <= 0)
         return 0; /* both 0: no limit */

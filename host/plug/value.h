@@ -12,9 +12,9 @@
 
 struct plugin_value {
     bool set;
-    char *text;    /* STRING, SECRET: resolved; owned */
-    int64_t num;   /* INT, DURATION (ms), BOOL */
-    double real;   /* FLOAT */
+    char *text;  /* STRING, SECRET: resolved; owned */
+    int64_t num; /* INT, DURATION (ms), BOOL */
+    double real; /* FLOAT */
 };
 
 /* kind: how it was written, as in struct conf_plugin_setting ('s' for a default
@@ -22,7 +22,8 @@ struct plugin_value {
  * secret gave. */
 int plugin_value_parse(const struct ontime_setting *row, const char *text,
                        char kind, struct plugin_value *ret, struct err *err);
-void plugin_value_done(struct plugin_value *v, int32_t type); /* wipes secrets */
+/* Wipes secrets. */
+void plugin_value_done(struct plugin_value *v, int32_t type);
 bool plugin_value_same(const struct plugin_value *a,
                        const struct plugin_value *b);
 

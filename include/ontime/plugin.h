@@ -73,9 +73,9 @@ struct ontime_job {
     int64_t scheduled_ms; /* when the first attempt was due */
     int64_t now_ms;       /* the host's clock as execute is called */
     uint32_t version;
-    uint32_t attempt;      /* 1 for the first */
-    int32_t redelivered;   /* 1: an earlier attempt may have had its effects */
-    int32_t priority;      /* 0 high, 1 normal, 2 low */
+    uint32_t attempt;    /* 1 for the first */
+    int32_t redelivered; /* 1: an earlier attempt may have had its effects */
+    int32_t priority;    /* 0 high, 1 normal, 2 low */
     const char *idempotency_key; /* "<store id>-<job id>-<version>": the same
                                     for every attempt of this version of the
                                     job; for effects outside Kafka */
@@ -88,28 +88,28 @@ struct ontime_record {
     struct ontime_bytes value; /* data NULL: a tombstone */
     const struct ontime_header *headers;
     size_t header_count;
-    int32_t partition;         /* -1: by the key */
+    int32_t partition; /* -1: by the key */
 };
 
 /* A follow-up job, stored together with the outcome of the attempt. */
 struct ontime_followup {
-    const char *app;          /* NULL: this one */
-    struct ontime_bytes key;  /* data NULL: none */
+    const char *app;         /* NULL: this one */
+    struct ontime_bytes key; /* data NULL: none */
     struct ontime_bytes payload;
     const struct ontime_header *headers;
     size_t header_count;
     int64_t due_ms;
-    int32_t priority;         /* 0 high, 1 normal, 2 low */
+    int32_t priority; /* 0 high, 1 normal, 2 low */
 };
 
 enum ontime_level { ONTIME_DEBUG, ONTIME_INFO, ONTIME_WARN, ONTIME_ERROR };
 
 /* What execute returns, and what complete() is given. */
 enum ontime_outcome {
-    ONTIME_DONE = 0,    /* finished; what was emitted goes out */
-    ONTIME_RETRY = 1,   /* try again later; what was emitted is dropped */
-    ONTIME_FAIL = 2,    /* will never work: dead letter; emits are dropped */
-    ONTIME_PENDING = 3  /* only from execute: complete() will be called */
+    ONTIME_DONE = 0,   /* finished; what was emitted goes out */
+    ONTIME_RETRY = 1,  /* try again later; what was emitted is dropped */
+    ONTIME_FAIL = 2,   /* will never work: dead letter; emits are dropped */
+    ONTIME_PENDING = 3 /* only from execute: complete() will be called */
 };
 
 struct ontime_result {
@@ -175,14 +175,16 @@ struct ontime_host {
 
 /* ---- what the plugin gives ---------------------------------------------- */
 
-enum ontime_type { /* of a setting */
+/* The type of a setting.  DURATION is "5s" or "15min" in the file, and get_int
+ * gives ms.  SECRET is a string that is never shown; the host reads those that
+ * are written as "file:/path" or "env:NAME". */
+enum ontime_type {
     ONTIME_STRING = 0,
     ONTIME_INT = 1,
     ONTIME_FLOAT = 2,
     ONTIME_BOOL = 3,
-    ONTIME_DURATION = 4, /* "5s", "15min" in the file; get_int gives ms */
-    ONTIME_SECRET = 5    /* a string that is never shown; "file:/path" and
-                            "env:NAME" are read by the host */
+    ONTIME_DURATION = 4,
+    ONTIME_SECRET = 5
 };
 
 /* One setting.  The host checks it before init and shows it to people. */
@@ -197,12 +199,12 @@ struct ontime_setting {
 };
 
 enum ontime_flag {
-    ONTIME_CONCURRENT = 1u << 0,   /* execute may run in many threads at once */
-    ONTIME_ONLY_EMITS = 1u << 1,   /* all effects are emitted records: can be
+    ONTIME_CONCURRENT = 1u << 0, /* execute may run in many threads at once */
+    ONTIME_ONLY_EMITS = 1u << 1, /* all effects are emitted records: can be
                                       exactly once */
-    ONTIME_RESIDENT = 1u << 2,     /* never dlclose: thread keys, global state
+    ONTIME_RESIDENT = 1u << 2,   /* never dlclose: thread keys, global state
                                       of libraries (OpenSSL, libcurl) */
-    ONTIME_UNLOADABLE = 1u << 3    /* dlclose after close is safe */
+    ONTIME_UNLOADABLE = 1u << 3  /* dlclose after close is safe */
 };
 
 struct ontime_plugin {

@@ -165,9 +165,10 @@ static const char *check(const struct flat_member *m)
 }
 
 /* Ends the attempt with a reason; what execute is to return. */
-__attribute__((format(printf, 4, 5))) static int
-end(const struct sms_retry *p, ontime_token token, int outcome,
-    const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static int end(const struct sms_retry *p,
+                                                     ontime_token token,
+                                                     int outcome,
+                                                     const char *fmt, ...)
 {
     struct ontime_result r = {.size = sizeof(r), .outcome = outcome};
     char text[160];

@@ -133,7 +133,9 @@ enum stamp_kind stamp_read(const char *text, size_t len, char out[20],
     }
     if (!offset(&c, &east))
         return STAMP_NONE;
-    *ret_ms = ((days_of(f.year, f.month, f.day) * 24 + f.hour) * 60 +
-               f.minute - east) * 60000 + f.second * 1000;
+    *ret_ms = ((days_of(f.year, f.month, f.day) * 24 + f.hour) * 60 + f.minute -
+               east) *
+                  60000 +
+              f.second * 1000;
     return STAMP_UTC;
 }

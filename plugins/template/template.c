@@ -14,7 +14,7 @@
 struct instance {
     const struct ontime_host *host;
     struct ontime_instance *self;
-    const char *topic;  /* the host keeps it until close has returned */
+    const char *topic; /* the host keeps it until close has returned */
     int64_t size_limit;
 };
 

@@ -75,8 +75,17 @@ static void the_descriptor_is_whole(const struct ontime_plugin *p)
 static void any_payload_has_an_outcome(struct fake_host *f)
 {
     static const char *const payloads[] = {
-        NULL, "", "{}", "[]", "null", "42", "\"text\"", "{", "\xff\xfe",
-        "{\"campaignTaskId\":12345}", "{\"a\":{\"b\":[1,2,{\"c\":null}]}}",
+        NULL,
+        "",
+        "{}",
+        "[]",
+        "null",
+        "42",
+        "\"text\"",
+        "{",
+        "\xff\xfe",
+        "{\"campaignTaskId\":12345}",
+        "{\"a\":{\"b\":[1,2,{\"c\":null}]}}",
     };
     char *big = malloc(1u << 20);
 

@@ -41,8 +41,8 @@ static bool enter(struct fake_host *f, ontime_token token)
 
 /* ---- services ------------------------------------------------------------ */
 
-__attribute__((format(printf, 3, 4))) static void
-fake_log(struct ontime_instance *self, int level, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void fake_log(
+    struct ontime_instance *self, int level, const char *fmt, ...)
 {
     struct fake_host *f = host_of(self);
     va_list ap;
@@ -209,8 +209,8 @@ void fake_open(struct fake_host *f, const struct ontime_plugin *plugin,
     (void)pthread_mutex_init(&f->mtx, NULL);
     f->plugin = plugin;
     f->rows = plugin->settings;
-    for (size_t i = 0; settings != NULL && settings[i].name != NULL &&
-                       i < FAKE_SETTINGS - 1;
+    for (size_t i = 0;
+         settings != NULL && settings[i].name != NULL && i < FAKE_SETTINGS - 1;
          i++)
         f->settings[i] = settings[i];
     f->host = (struct ontime_host){

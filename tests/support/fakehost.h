@@ -29,16 +29,16 @@ struct fake_host {
     struct ontime_host host;
 
     pthread_mutex_t mtx;
-    ontime_token open;      /* the attempt that is open; 0: none */
-    bool ended;             /* complete() was called for it */
+    ontime_token open; /* the attempt that is open; 0: none */
+    bool ended;        /* complete() was called for it */
     int outcome;
     int64_t retry_ms;
     char message[512];
     struct fake_record records[FAKE_RECORDS];
     unsigned record_count;
     unsigned followup_count;
-    unsigned stale;         /* calls with a token that is not open */
-    const char *wrong;      /* the first breach of the contract; NULL: none */
+    unsigned stale;    /* calls with a token that is not open */
+    const char *wrong; /* the first breach of the contract; NULL: none */
     char last_log[512];
     unsigned log_lines;
 

@@ -81,9 +81,9 @@ static inline struct attempt *box_begin(struct box *b,
 {
     struct attempt *a = NULL;
 
-    assert_int_equal(attempt_open(b->table, i, yard_job(id, payload), 1000,
-                                  deadline, &a),
-                     0);
+    assert_int_equal(
+        attempt_open(b->table, i, yard_job(id, payload), 1000, deadline, &a),
+        0);
     return a;
 }
 

@@ -115,9 +115,8 @@ YARD_UNUSED static void yard_put(const struct yard *y, const char *fixture,
 
 YARD_UNUSED static void yard_loader(struct yard *y, int64_t probe_ms)
 {
-    const struct plugin_loader_settings set = {.plugins_dir = y->dir,
-                                               .run_dir = y->run,
-                                               .probe_timeout_ms = probe_ms};
+    const struct plugin_loader_settings set = {
+        .plugins_dir = y->dir, .run_dir = y->run, .probe_timeout_ms = probe_ms};
     struct err err = {0};
 
     if (plugin_loader_new(&set, &y->loader, &err) < 0)
@@ -180,9 +179,9 @@ YARD_UNUSED static struct plugin_object *yard_load(struct yard *y,
 }
 
 /* A new instance of a fixture for app, not init'ed.  settings may be NULL. */
-YARD_UNUSED static struct plugin_instance *
-yard_new(struct yard *y, const char *fixture, struct conf_plugin_setting *s,
-         size_t count, struct attempt_table *t)
+YARD_UNUSED static struct plugin_instance *yard_new(
+    struct yard *y, const char *fixture, struct conf_plugin_setting *s,
+    size_t count, struct attempt_table *t)
 {
     char app[] = "app_1";
     struct conf_app conf = {.name = app,
@@ -204,8 +203,9 @@ yard_new(struct yard *y, const char *fixture, struct conf_plugin_setting *s,
     return i;
 }
 
-YARD_UNUSED static struct plugin_instance *
-yard_ready(struct yard *y, const char *fixture, struct attempt_table *t)
+YARD_UNUSED static struct plugin_instance *yard_ready(struct yard *y,
+                                                      const char *fixture,
+                                                      struct attempt_table *t)
 {
     char name[] = "release";
     struct conf_plugin_setting s = {

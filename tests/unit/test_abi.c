@@ -19,7 +19,10 @@ struct field {
     size_t at, is;
 };
 
-#define F(type, field, offset) {#type "." #field, offset, offsetof(type, field)}
+#define F(type, field, offset)                                                 \
+    {                                                                          \
+#type "." #field, offset, offsetof(type, field)                        \
+    }
 #define END(type, field) (offsetof(type, field) + sizeof(((type *)0)->field))
 
 static void pinned(const struct field *f, size_t n)

@@ -104,8 +104,8 @@ static struct attempt *full_result(struct plugin_instance *i,
 {
     struct attempt *a;
 
-    assert_int_equal(
-        attempt_open(box.table, i, full_job(payload), 1, 0, &a), 0);
+    assert_int_equal(attempt_open(box.table, i, full_job(payload), 1, 0, &a),
+                     0);
     assert_int_equal(attempt_run(a), 0);
     a = box_next(&box);
     assert_non_null(a);
@@ -372,7 +372,7 @@ static void aborted_and_expired_before_the_run(void **state)
     assert_ptr_equal(ended, a);
     attempt_free(&ended);
     assert_int_equal(attempt_table_used(box.table), 1); /* the caller's */
-    assert_int_equal(attempt_run(a), 0); /* runs nothing */
+    assert_int_equal(attempt_run(a), 0);                /* runs nothing */
     assert_int_equal(box_count(&box), 1);
     assert_int_equal(attempt_table_used(box.table), 0);
 

@@ -202,8 +202,10 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(execute_is_attributed),    T(our_own_crash_names_nobody),
-        T(code_is_attributed),       T(a_stack_overflow_is_told),
+        T(execute_is_attributed),
+        T(our_own_crash_names_nobody),
+        T(code_is_attributed),
+        T(a_stack_overflow_is_told),
         T(notes_nest),
     };
 

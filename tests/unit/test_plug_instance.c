@@ -45,8 +45,7 @@ static struct plugin_instance *hanging(const char *where)
 
 static void life_from_new_to_closed(void **state)
 {
-    struct plugin_instance *i =
-        yard_new(&yard, "fix_good", NULL, 0, box.table);
+    struct plugin_instance *i = yard_new(&yard, "fix_good", NULL, 0, box.table);
     struct err err = {0};
 
     (void)state;
@@ -69,8 +68,7 @@ static void life_from_new_to_closed(void **state)
 
 static void init_refuses_with_its_text(void **state)
 {
-    struct plugin_instance *i =
-        yard_new(&yard, "fix_init_fail", NULL, 0, NULL);
+    struct plugin_instance *i = yard_new(&yard, "fix_init_fail", NULL, 0, NULL);
     struct err err = {0};
 
     (void)state;
@@ -148,8 +146,8 @@ static void a_call_that_hangs_makes_a_zombie(void **state)
     instance_retire(i);
     assert_int_equal(instance_close(i, 10, &err), -EBUSY);
     assert_non_null(strstr(err.text, "1 attempts open, 1 calls inside"));
-    assert_int_equal(
-        attempt_expire_instance(box.table, i, ATTEMPT_RELOAD, 2), 1);
+    assert_int_equal(attempt_expire_instance(box.table, i, ATTEMPT_RELOAD, 2),
+                     1);
     assert_int_equal(instance_close(i, 10, &err), -EBUSY);
     instance_abandon(i);
     instance_abandon(i);
@@ -259,14 +257,10 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(life_from_new_to_closed),
-        T(init_refuses_with_its_text),
-        T(init_that_hangs_is_left_behind),
-        T(close_that_hangs_is_left_behind),
-        T(a_call_that_hangs_makes_a_zombie),
-        T(zones_must_exist),
-        T(settings_reach_the_plugin),
-        T(log_lines_and_metrics),
+        T(life_from_new_to_closed),          T(init_refuses_with_its_text),
+        T(init_that_hangs_is_left_behind),   T(close_that_hangs_is_left_behind),
+        T(a_call_that_hangs_makes_a_zombie), T(zones_must_exist),
+        T(settings_reach_the_plugin),        T(log_lines_and_metrics),
         T(without_attempts_all_is_stale),
     };
 

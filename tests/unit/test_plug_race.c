@@ -248,8 +248,8 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(four_answers_one_winner),  T(answers_against_the_timeout),
-        T(emits_against_the_end),    T(quick_plugins),
+        T(four_answers_one_winner),   T(answers_against_the_timeout),
+        T(emits_against_the_end),     T(quick_plugins),
         T(plugins_that_never_answer), T(retired_under_load),
     };
 

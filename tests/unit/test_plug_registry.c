@@ -51,9 +51,8 @@ static struct conf *conf_of(const char *text)
 static int build_of(const char *text, struct registry *old,
                     struct registry **ret, char **report, struct err *err)
 {
-    const struct registry_settings set = {.loader = yard.loader,
-                                          .attempts = box.table,
-                                          .init_timeout_ms = 5000};
+    const struct registry_settings set = {
+        .loader = yard.loader, .attempts = box.table, .init_timeout_ms = 5000};
     struct conf *c = conf_of(text);
     int r = registry_build(c, old, &set, ret, report, err);
 
@@ -124,7 +123,8 @@ static void the_unchanged_are_carried_over(void **state)
     assert_int_equal(swap(&r, fresh), 0);
     /* what is not the plugin's business does not disturb it */
     fresh = build("apps: { one: { plugin = \"fix_good\"; "
-                  "retry: { max_attempts = 9; }; }; two: { plugin = \"fix_serial\"; }; };",
+                  "retry: { max_attempts = 9; }; }; "
+                  "two: { plugin = \"fix_serial\"; }; };",
                   r);
     assert_ptr_equal(app(fresh, "one")->instance, one);
     assert_int_equal(app(fresh, "one")->conf->max_attempts, 9);
@@ -237,9 +237,8 @@ static void all_errors_are_in_the_report(void **state)
 
 static void an_init_that_hangs_is_refused(void **state)
 {
-    struct registry_settings set = {.loader = yard.loader,
-                                    .attempts = box.table,
-                                    .init_timeout_ms = 50};
+    struct registry_settings set = {
+        .loader = yard.loader, .attempts = box.table, .init_timeout_ms = 50};
     struct registry *r = NULL;
     struct err err = {0};
     char text[600];
@@ -251,8 +250,7 @@ static void an_init_that_hangs_is_refused(void **state)
                    "\"init\"; release = \"%s\"; }; }; };",
                    yard.release);
     c = conf_of(text);
-    assert_int_equal(registry_build(c, NULL, &set, &r, NULL, &err),
-                     -ETIMEDOUT);
+    assert_int_equal(registry_build(c, NULL, &set, &r, NULL, &err), -ETIMEDOUT);
     assert_non_null(strstr(err.text, "init did not come back within 50 ms"));
     assert_int_equal(instance_zombies(), 1);
     conf_unref(&c);

@@ -19,13 +19,25 @@
 
 static const struct ontime_setting rows[] = {
     {.name = "topic", .type = ONTIME_STRING, .required = 1, .text = "T."},
-    {.name = "size", .type = ONTIME_INT, .fallback = "5", .min = 1, .max = 9,
+    {.name = "size",
+     .type = ONTIME_INT,
+     .fallback = "5",
+     .min = 1,
+     .max = 9,
      .text = "T."},
-    {.name = "rate", .type = ONTIME_FLOAT, .fallback = "0.5", .min = 0,
-     .max = 1, .text = "T."},
+    {.name = "rate",
+     .type = ONTIME_FLOAT,
+     .fallback = "0.5",
+     .min = 0,
+     .max = 1,
+     .text = "T."},
     {.name = "on", .type = ONTIME_BOOL, .text = "T."},
-    {.name = "wait", .type = ONTIME_DURATION, .fallback = "1s", .min = 100,
-     .max = 60000, .text = "T."},
+    {.name = "wait",
+     .type = ONTIME_DURATION,
+     .fallback = "1s",
+     .min = 100,
+     .max = 60000,
+     .text = "T."},
     {.name = "password", .type = ONTIME_SECRET, .text = "T."},
     {.name = NULL},
 };
@@ -36,8 +48,11 @@ static int check(const char *const *words, struct plugin_config **ret,
 {
     struct conf_plugin_setting s[8];
     char text[8][64], app_text[] = "sms", plugin[] = "plug_in";
-    struct conf_app app = {.name = app_text, .plugin = plugin,
-                           .file = "a.cfg", .line = 3, .settings = s};
+    struct conf_app app = {.name = app_text,
+                           .plugin = plugin,
+                           .file = "a.cfg",
+                           .line = 3,
+                           .settings = s};
     int r;
 
     for (; words[app.setting_count] != NULL; app.setting_count++) {
@@ -48,7 +63,10 @@ static int check(const char *const *words, struct plugin_config **ret,
         eq = strchr(t, '=');
         *eq = '\0';
         s[app.setting_count] = (struct conf_plugin_setting){
-            .name = t + 1, .value = eq + 1, .kind = t[0], .file = "b.cfg",
+            .name = t + 1,
+            .value = eq + 1,
+            .kind = t[0],
+            .file = "b.cfg",
             .line = 10 + (unsigned)app.setting_count};
     }
     r = plugin_config_check(&app, rows, ret, report, err);
@@ -166,20 +184,18 @@ static void secrets_are_resolved_and_compared(void **state)
 
     (void)state;
     assert_int_equal(setenv("TEST_PLUG_SECRET", "one", 1), 0);
-    assert_int_equal(
-        check(WORDS("stopic=x", "spassword=env:TEST_PLUG_SECRET"), &a, NULL,
-              NULL),
-        0);
-    assert_string_equal(plugin_config_string(a, "password"), "one");
-    assert_int_equal(check(WORDS("stopic=x", "spassword=one", "isize=5"), &b,
-                           NULL, NULL),
+    assert_int_equal(check(WORDS("stopic=x", "spassword=env:TEST_PLUG_SECRET"),
+                           &a, NULL, NULL),
                      0);
+    assert_string_equal(plugin_config_string(a, "password"), "one");
+    assert_int_equal(
+        check(WORDS("stopic=x", "spassword=one", "isize=5"), &b, NULL, NULL),
+        0);
     assert_true(plugin_config_same(a, b));
     assert_int_equal(setenv("TEST_PLUG_SECRET", "two", 1), 0);
-    assert_int_equal(
-        check(WORDS("stopic=x", "spassword=env:TEST_PLUG_SECRET"), &c, NULL,
-              NULL),
-        0);
+    assert_int_equal(check(WORDS("stopic=x", "spassword=env:TEST_PLUG_SECRET"),
+                           &c, NULL, NULL),
+                     0);
     assert_false(plugin_config_same(a, c)); /* the file says the same */
     plugin_config_free(&a);
     plugin_config_free(&b);

@@ -86,22 +86,22 @@ static void the_seed_document(void **state)
           "\"retryAttempt\":1}");
 }
 
-#define REST(created, retry, attempt)                                          \
-    "\"createdOn\":" created ",\"scheduledRetryTime\":" retry                  \
-    ",\"actualExecutionTime\":\"2025-11-13 15:40:02\",\"retryAttempt\":"       \
-    attempt "}"
+#define REST(created, retry, attempt)                                            \
+    "\"createdOn\":" created ",\"scheduledRetryTime\":" retry                    \
+    ",\"actualExecutionTime\":\"2025-11-13 15:40:02\",\"retryAttempt\":" attempt \
+    "}"
 
 static void what_may_be_absent(void **state)
 {
     (void)state;
-    makes("{\"campaignTaskId\":1}", "task-1",
-          "{\"campaignTaskId\":1," REST("null", "\"2025-11-13 15:40:00\"",
-                                        "1"));
-    makes("{\"retryTime\":null,\"createdOn\":null,\"retryAttempt\":null,"
-          "\"campaignTaskId\":1}",
-          "task-1",
-          "{\"campaignTaskId\":1," REST("null", "\"2025-11-13 15:40:00\"",
-                                        "1"));
+    makes(
+        "{\"campaignTaskId\":1}", "task-1",
+        "{\"campaignTaskId\":1," REST("null", "\"2025-11-13 15:40:00\"", "1"));
+    makes(
+        "{\"retryTime\":null,\"createdOn\":null,\"retryAttempt\":null,"
+        "\"campaignTaskId\":1}",
+        "task-1",
+        "{\"campaignTaskId\":1," REST("null", "\"2025-11-13 15:40:00\"", "1"));
 }
 
 static void ids_survive_as_they_are(void **state)
@@ -114,9 +114,9 @@ static void ids_survive_as_they_are(void **state)
           "task-123456789012345678901234567890",
           "{\"campaignTaskId\":123456789012345678901234567890," REST(
               "null", "\"2025-11-13 15:40:00\"", "1"));
-    makes("{\"campaignTaskId\":-5.00,\"retryAttempt\":2.0}", "task--5",
-          "{\"campaignTaskId\":-5," REST("null", "\"2025-11-13 15:40:00\"",
-                                         "2"));
+    makes(
+        "{\"campaignTaskId\":-5.00,\"retryAttempt\":2.0}", "task--5",
+        "{\"campaignTaskId\":-5," REST("null", "\"2025-11-13 15:40:00\"", "2"));
     makes("{\"campaignTaskId\":\"a\\u00e9\\\"b\"}", "task-a\xc3\xa9\"b",
           "{\"campaignTaskId\":\"a\\u00e9\\\"b\"," REST(
               "null", "\"2025-11-13 15:40:00\"", "1"));
@@ -203,17 +203,48 @@ static int scan(const char *text, struct flat_member *m, const char **why)
 static void json_that_is_none(void **state)
 {
     static const char *const bad[] = {
-        "", " ", "{", "{\"", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":1",
-        "{\"a\":1,", "{\"a\":1,}", "{,}", "{a:1}", "{\"a\" 1}", "{\"a\":01}",
-        "{\"a\":-}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":1e}", "{\"a\":+1}",
-        "{\"a\":tru}", "{\"a\":nul", "{\"a\":[}", "{\"a\":[1,]}",
-        "{\"a\":[1 2]}", "{\"a\":{\"b\"}}", "{\"a\":{1:2}}", "{\"a\":]}",
-        "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\u12",
+        "",
+        " ",
+        "{",
+        "{\"",
+        "{\"a",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":1",
+        "{\"a\":1,",
+        "{\"a\":1,}",
+        "{,}",
+        "{a:1}",
+        "{\"a\" 1}",
+        "{\"a\":01}",
+        "{\"a\":-}",
+        "{\"a\":1.}",
+        "{\"a\":.5}",
+        "{\"a\":1e}",
+        "{\"a\":+1}",
+        "{\"a\":tru}",
+        "{\"a\":nul",
+        "{\"a\":[}",
+        "{\"a\":[1,]}",
+        "{\"a\":[1 2]}",
+        "{\"a\":{\"b\"}}",
+        "{\"a\":{1:2}}",
+        "{\"a\":]}",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\u12g4\"}",
+        "{\"a\":\"\\u12",
         "{\"a\":\"\\",
-        "{\"a\":\"\t\"}", "{\"a\":\"\xff\"}", "{\"a\":\"\xc3\"}",
-        "{\"a\":\"\xc0\x80\"}", "{\"a\":\"\xed\xa0\x80\"}",
-        "{\"a\":\"\xf4\x90\x80\x80\"}", "{\"a\":\"\xe2\x82", "{\"a\":1}}",
-        "{\"a\":'x'}", "{\"a\":[[[}]]]}", "{\"a\":{\"b\":1]}",
+        "{\"a\":\"\t\"}",
+        "{\"a\":\"\xff\"}",
+        "{\"a\":\"\xc3\"}",
+        "{\"a\":\"\xc0\x80\"}",
+        "{\"a\":\"\xed\xa0\x80\"}",
+        "{\"a\":\"\xf4\x90\x80\x80\"}",
+        "{\"a\":\"\xe2\x82",
+        "{\"a\":1}}",
+        "{\"a\":'x'}",
+        "{\"a\":[[[}]]]}",
+        "{\"a\":{\"b\":1]}",
     };
     struct flat_member m = {.name = "a"};
     const char *why = NULL;
@@ -276,8 +307,8 @@ static void depth_is_bounded(void **state)
 static void texts_without_escapes(void **state)
 {
     const char raw[] = "x\\n\\u0041\\u20ac\\ud83d\\ude00";
-    struct flat_member m = {.kind = FLAT_STRING, .at = raw,
-                            .len = sizeof(raw) - 1};
+    struct flat_member m = {
+        .kind = FLAT_STRING, .at = raw, .len = sizeof(raw) - 1};
     char out[32];
 
     (void)state;
@@ -299,12 +330,23 @@ static void texts_without_escapes(void **state)
 static void stamps(void **state)
 {
     static const char *const none[] = {
-        "", "2025", "2025-13-01 00:00:00", "2025-02-29 00:00:00",
-        "2025-01-00 00:00:00", "2025-01-01 24:00:00", "2025-01-01 00:60:00",
-        "2025-01-01 00:00:60", "2025-01-01_00:00:00", "2025-01-01 00",
-        "2025-01-01 00:00:00 ", "2025-01-01 00:00:00.", "2025-01-01T00:00:00ZZ",
-        "2025-01-01T00:00:00+", "2025-01-01T00:00:00+1",
-        "2025-01-01T00:00:00+01:", "2025-01-01T00:00:00+01:60",
+        "",
+        "2025",
+        "2025-13-01 00:00:00",
+        "2025-02-29 00:00:00",
+        "2025-01-00 00:00:00",
+        "2025-01-01 24:00:00",
+        "2025-01-01 00:60:00",
+        "2025-01-01 00:00:60",
+        "2025-01-01_00:00:00",
+        "2025-01-01 00",
+        "2025-01-01 00:00:00 ",
+        "2025-01-01 00:00:00.",
+        "2025-01-01T00:00:00ZZ",
+        "2025-01-01T00:00:00+",
+        "2025-01-01T00:00:00+1",
+        "2025-01-01T00:00:00+01:",
+        "2025-01-01T00:00:00+01:60",
         "2025-01-01T00:00:00+19:00",
     };
     char out[20];
