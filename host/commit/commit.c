@@ -24,7 +24,7 @@
 
 struct app_metrics { /* by app_name.index */
     struct metric *outcomes[4]; /* enum outcome_kind */
-    struct metric *emitted, *dead, *retries;
+    struct metric *emitted, *refused, *dead, *retries;
 };
 
 struct commit {
@@ -68,7 +68,7 @@ static struct app_metrics *metrics_of(struct commit *c, const struct app_name *a
         if (m == NULL)
             return NULL;
         for (size_t i = c->app_count; i < n; i++)
-            m[i] = (struct app_metrics){{NULL}, NULL, NULL, NULL};
+            m[i] = (struct app_metrics){.emitted = NULL};
         c->apps = m;
         c->app_count = n;
     }
@@ -78,6 +78,7 @@ static struct app_metrics *metrics_of(struct commit *c, const struct app_name *a
         for (int i = 0; i < 4; i++)
             m->outcomes[i] = metric_series2("ontime_executions_total", app->text, names[i]);
         m->emitted = metric_series("ontime_emitted_total", app->text);
+        m->refused = metric_series("ontime_records_failed_total", app->text);
         m->dead = metric_series("ontime_dead_letters_total", app->text);
         m->retries = metric_series("ontime_retries_total", app->text);
     }
@@ -93,6 +94,8 @@ static void count(struct commit *c, const struct work *w)
     metric_add(m->outcomes[w->outcome.kind], 1);
     if (w->outcome.kind == OUTCOME_DONE && w->records > 0)
         metric_add(m->emitted, w->records);
+    if (w->fault[0] != '\0')
+        metric_add(m->refused, 1);
     if (w->outcome.kind == OUTCOME_DEAD)
         metric_add(m->dead, 1);
     if (w->outcome.kind == OUTCOME_RETRY)

@@ -136,7 +136,7 @@ const struct conf_row conf_rows[] = {
      .text = "Records on their way to Kafka at most."},
 
     {HOST("plugins.dir", TEXT, plugins_dir), .fallback = ONTIME_PLUGINDIR,
-     .shown = "LIBDIR/ontime", .bad = conf_form_text,
+     .shown = "LIBDIR/ontime/plugins", .bad = conf_form_text,
      .text = "Directory of the plugins' .so files. A relative path starts at "
              "the directory ontimed was started in."},
     {HOST("plugins.run_dir", TEXT, plugins_run_dir), .fallback = "",

@@ -55,7 +55,6 @@ const struct metric_family metric_table[] = {
     GAUGE("jobs", "state", NULL, "Jobs in the store, by state"),
     GAUGE("window_jobs", NULL, NULL, "Jobs held in memory for their due time"),
     GAUGE("window_capacity", NULL, NULL, "Most jobs ever held in memory"),
-    GAUGE("backlog_jobs", "app", NULL, "Due jobs that wait for the app"),
     GAUGE("queue_depth", "app", NULL, "Jobs in the app's queue"),
     GAUGE("attempts_open", "app", NULL,
           "Attempts that the plugin has not answered yet"),
@@ -70,11 +69,10 @@ const struct metric_family metric_table[] = {
           "Retired plugin instances that hang and stay mapped"),
 
     /* output */
-    COUNTER("emitted_total", "app", NULL, "Records that the app handed over"),
-    COUNTER("records_delivered_total", "app", NULL,
-            "Records that the broker acknowledged"),
+    COUNTER("emitted_total", "app", NULL,
+            "Records of finished jobs, acknowledged by the broker"),
     COUNTER("records_failed_total", "app", NULL,
-            "Records that the broker did not take"),
+            "Attempts with a record that the broker refused for good"),
     COUNTER("kafka_errors_total", "client", NULL,
             "Errors that a Kafka client reported"),
 
