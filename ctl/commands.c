@@ -25,7 +25,7 @@
 #define WATCH_MS 2000
 #define SENT_MAX ((size_t)64 << 20)
 
-/* ---- asking ------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------- */
 
 static const char *opt(const struct ctl *c, enum opt o)
 {
@@ -91,7 +91,7 @@ static enum ctl_exit ask(struct ctl *c, const char *method, struct buf *path,
     return x;
 }
 
-/* ---- showing ------------------------------------------------------------------- */
+/* ---- showing ------------------------------------------------------------- */
 
 typedef void show_fn(FILE *f, const cJSON *doc);
 
@@ -153,7 +153,7 @@ static enum ctl_exit repeat(struct ctl *c, enum ctl_exit (*once)(struct ctl *c))
     return x;
 }
 
-/* ---- commands that look ---------------------------------------------------------- */
+/* ---- commands that look -------------------------------------------------- */
 
 static enum ctl_exit status_once(struct ctl *c)
 {
@@ -336,7 +336,7 @@ static enum ctl_exit run_metrics(struct ctl *c)
     return simple(c, "GET", "/metrics", NULL);
 }
 
-/* ---- commands that change ---------------------------------------------------------- */
+/* ---- commands that change ------------------------------------------------ */
 
 static enum ctl_exit send_change(struct ctl *c, const char *method,
                                  struct buf *path, struct span body)
@@ -438,7 +438,7 @@ static enum ctl_exit run_reload(struct ctl *c)
     return simple(c, "POST", "/api/v1/reload", view_change);
 }
 
-/* ---- the table --------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------- */
 
 #define B(o) OPT_BIT(OPT_##o)
 

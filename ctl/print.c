@@ -66,7 +66,7 @@ void print_text(FILE *f, const char *text, size_t len)
     buf_done(&b);
 }
 
-/* ---- tables ------------------------------------------------------------------ */
+/* ---- tables -------------------------------------------------------------- */
 
 /* Characters, not bytes; wide ones count as one. */
 static size_t width(const char *s)
@@ -188,7 +188,7 @@ void table_done(struct table *t)
     memset(t, 0, sizeof(*t));
 }
 
-/* ---- times ------------------------------------------------------------------- */
+/* ---- times --------------------------------------------------------------- */
 
 void print_duration(int64_t ms, char out[PRINT_TIME])
 {

@@ -34,7 +34,7 @@ struct table {
 };
 
 void table_init(struct table *t, const char *const *names, size_t columns);
-/* One row; a NULL cell is "-".  What is very long is cut, unless whole is set. */
+/* One row; a NULL cell is "-".  What is very long is cut, unless t->whole. */
 void table_add(struct table *t, const char *const *cells);
 void table_print(const struct table *t, FILE *f, bool header);
 void table_done(struct table *t);

@@ -18,7 +18,7 @@
 #define TREE_DEPTH 16
 #define APP_COLUMNS 11
 
-/* ---- members ----------------------------------------------------------------- */
+/* ---- members ------------------------------------------------------------- */
 
 static const cJSON *member(const cJSON *o, const char *name)
 {
@@ -61,7 +61,7 @@ static int64_t number_of(const cJSON *o, const char *name)
     return (int64_t)v->valuedouble;
 }
 
-/* ---- any object ---------------------------------------------------------------- */
+/* ---- any object ---------------------------------------------------------- */
 
 static void add_tree(struct table *t, const char *path, const cJSON *v,
                      unsigned depth)
@@ -100,7 +100,7 @@ void view_tree(FILE *f, const cJSON *doc)
     table_done(&t);
 }
 
-/* ---- lists --------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------- */
 
 /* What the store has counted of an app. */
 static const cJSON *counts_of(const cJSON *doc, const char *app)
@@ -175,7 +175,9 @@ void view_apps(FILE *f, const cJSON *doc)
 
     table_init(&t, names, APP_COLUMNS);
     cJSON_ArrayForEach(e, member(doc, "apps"))
+    {
         add_app(&t, e, counts_of(doc, text_of(e, "name", &c)));
+    }
     cJSON_ArrayForEach(e, member(doc, "counts"))
     {
         const char *name = text_of(e, "app", &c);
@@ -265,7 +267,7 @@ void view_executions(FILE *f, const cJSON *doc)
     table_done(&t);
 }
 
-/* ---- one job --------------------------------------------------------------------- */
+/* ---- one job ------------------------------------------------------------- */
 
 static void show_payload(FILE *f, struct span text)
 {
@@ -318,7 +320,7 @@ void view_job(FILE *f, const cJSON *doc, struct span text, int64_t now_ms)
     show_payload(f, text);
 }
 
-/* ---- changes and problems ---------------------------------------------------------- */
+/* ---- changes and problems ------------------------------------------------ */
 
 static void print_member(FILE *f, const char *before, const char *text)
 {

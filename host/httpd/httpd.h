@@ -8,9 +8,10 @@
  * several of httpd's threads, `put` from one (it gathers what many connections
  * bring and stores it in one call), `change` and `reload` from a few.
  *
- * An error with err.retry becomes 503 with Retry-After, -EINVAL 400 (reload:
- * -EBUSY is 409, any other refusal 422), -ENOENT 404, -EMSGSIZE 413, -ESTALE and -EEXIST 409, -EBUSY and
- * -EAGAIN 503, anything else 500; the text is shown to the client.
+ * An error with err.retry becomes 503 with Retry-After, and so do -EBUSY and
+ * -EAGAIN; -EINVAL 400, -ENOENT 404, -EMSGSIZE 413, -ESTALE and -EEXIST 409,
+ * anything else 500.  Of a reload -EBUSY is 409, any other refusal 422.  The
+ * text is shown to the client.
  */
 #ifndef ONTIME_HTTPD_HTTPD_H
 #define ONTIME_HTTPD_HTTPD_H
@@ -38,21 +39,22 @@ struct httpd_house {
     /* A point in time in any of the forms of job/when.h, local ones in the
      * configured zone.  NULL: UTC. */
     int (*when)(void *arg, struct span text, int64_t *ret_ms, struct err *err);
-    /* These two are asked on a thread that may block, ready() on one that must not. */
+    /* These two are asked on a thread that may block, ready() on one that must
+     * not. */
     /* JSON object of the whole: version, uptime, window, store, sources, ... */
     int (*status)(void *arg, struct buf *json);
-    /* JSON array of the apps: name, plugin, version, state, settings, counts. */
+    /* JSON array of the apps: name, plugin, version, state, ... */
     int (*apps)(void *arg, struct buf *json);
-    /* One request in format `ingest` -> item (its job and spans as put_item says).
-     * Spans of item may point into body, which lives until put has returned. */
+    /* One request in format `ingest` -> item (its job and spans as put_item
+     * says).  Spans may point into body, which lives until put has returned. */
     int (*decode)(void *arg, struct span body, struct put_item *item,
                   struct err *err);
     /* Stores synced; items' jobs that were stored are taken over (set to NULL),
      * with id, pos, version copied to ids[] first. */
     int (*put)(void *arg, struct put_item *items, size_t n, struct put_ids *ids,
                struct err *err);
-    /* Does the change; *ret_verdict is NONE when the owner has not decided in time.
-     * c->job, where the store gives one, is httpd's to free. */
+    /* Does the change; *ret_verdict is NONE when the owner has not decided in
+     * time.  c->job, where the store gives one, is httpd's to free. */
     int (*change)(void *arg, struct change *c, enum verdict *ret_verdict,
                   struct err *err);
     /* Reads the configuration again; *ret_report as conf_load's. */

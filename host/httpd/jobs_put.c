@@ -66,7 +66,7 @@ static int add(struct batch *b, struct request *rq)
     return 0;
 }
 
-/* ---- answers -------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------- */
 
 struct outcome_row {
     enum put_result result;
@@ -116,7 +116,7 @@ static void answer(struct entry *e, enum put_result result,
     request_envelope_end(rq, row->status);
 }
 
-/* ---- storing -------------------------------------------------------------------- */
+/* ---- storing ------------------------------------------------------------- */
 
 /* Stores n entries from `from` on and answers them, if it can be done. */
 static int store(struct batch *b, size_t from, size_t n, struct err *err)

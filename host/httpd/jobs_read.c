@@ -19,7 +19,7 @@
 #define CHUNK_BYTES ((size_t)4 << 20) /* of jobs in memory, about */
 #define JOB_EXECUTIONS_MAX 1000
 
-/* ---- lists -------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------- */
 
 static int parse_state(struct request *rq, int *ret)
 {
@@ -156,7 +156,7 @@ void jobs_list(struct request *rq)
     request_answer(rq, 200);
 }
 
-/* ---- one ------------------------------------------------------------------------ */
+/* ---- one ----------------------------------------------------------------- */
 
 struct ended { /* the last execution of a job that is no longer live */
     struct buf *out;

@@ -19,7 +19,7 @@
 #define BACKLOG 512
 #define ADDR_MAX 64
 
-/* ---- TCP ------------------------------------------------------------------ */
+/* ---- TCP ----------------------------------------------------------------- */
 
 static int parse_port(const char *s, in_port_t *ret)
 {
@@ -131,7 +131,7 @@ out:
     return fd;
 }
 
-/* ---- a path ---------------------------------------------------------------- */
+/* ---- a path -------------------------------------------------------------- */
 
 /* mkdir -p of what is above path. */
 static int make_parents(const char *path, struct err *err)

@@ -21,7 +21,7 @@
 
 #define RETRY_AFTER_S 1
 
-/* ---- answers ---------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------- */
 
 const char *request_phrase(unsigned status)
 {
@@ -183,7 +183,7 @@ int request_counts(struct request *rq, struct store_count *out, size_t cap,
     return r < 0 ? r : store_counts(*rq->session, out, cap, err);
 }
 
-/* ---- parameters --------------------------------------------------------------- */
+/* ---- parameters ---------------------------------------------------------- */
 
 /* Digits, with a '-' in front or not. */
 static int parse_number(const char *s, int64_t *ret)
@@ -270,7 +270,7 @@ static int stored_app(struct request *rq, const char *name,
         n = request_counts(rq, counts, REQUEST_APPS_MAX, &err);
     if (n < 0)
         request_error(rq, &err);
-    for (int i = 0; i < n && *ret == NULL; i++) {
+    for (int i = 0; counts != NULL && i < n && *ret == NULL; i++) {
         if (strcmp(counts[i].app, name) == 0)
             *ret = app_name_s(name);
     }

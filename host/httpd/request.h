@@ -80,7 +80,7 @@ struct route { /* a row of the table in routes.c */
     const char *doc;
 };
 
-/* ---- answering; each sets rq->status, a later answer replaces an earlier --- */
+/* ---- answering; sets rq->status, a later answer replaces an earlier -------- */
 
 /* What stands in rq->out is the JSON to be sent. */
 void request_answer(struct request *rq, unsigned status);
@@ -113,7 +113,7 @@ int request_counts(struct request *rq, struct store_count *out, size_t cap,
  * answered (503).  Not on listeners' threads. */
 int request_session(struct request *rq, struct store_session **ret);
 
-/* ---- parameters: answer 400 themselves --------------------------------------- */
+/* ---- parameters: answer 400 themselves ----------------------------------- */
 
 /* The whole number in [min, max]; def when absent; -EINVAL: answered. */
 int request_number(struct request *rq, const char *name, int64_t min,

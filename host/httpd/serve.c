@@ -30,7 +30,7 @@
 #define HEADERS_MAX ((size_t)32 << 10) /* memory of a connection */
 #define DISCARD_MAX ((size_t)32 << 20) /* read on only to answer politely */
 
-/* ---- a request's life -------------------------------------------------------- */
+/* ---- a request's life ---------------------------------------------------- */
 
 /* MHD's first word of a request: its target, untouched. */
 static void *on_target(void *cls, const char *target,
@@ -88,7 +88,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
     free(rq);
 }
 
-/* ---- the answer -------------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------- */
 
 static struct MHD_Response *make_response(struct request *rq)
 {
@@ -136,7 +136,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *conn,
     return ok;
 }
 
-/* ---- the head ---------------------------------------------------------------- */
+/* ---- the head ------------------------------------------------------------ */
 
 static const char *header(struct MHD_Connection *conn, const char *name)
 {
@@ -212,7 +212,7 @@ static enum MHD_Result begin(const struct listener *l, struct request *rq,
     return MHD_YES;
 }
 
-/* ---- the body ---------------------------------------------------------------- */
+/* ---- the body ------------------------------------------------------------ */
 
 static enum MHD_Result take_body(const struct listener *l, struct request *rq,
                                  const char *data, size_t *len)
@@ -239,7 +239,7 @@ static enum MHD_Result take_body(const struct listener *l, struct request *rq,
     return MHD_YES;
 }
 
-/* ---- the work ---------------------------------------------------------------- */
+/* ---- the work ------------------------------------------------------------ */
 
 void serve_answered(struct request *rq)
 {
@@ -294,7 +294,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
     return send_answer(conn, rq, false);
 }
 
-/* ---- start and stop ------------------------------------------------------------ */
+/* ---- start and stop ------------------------------------------------------ */
 
 /* uri.c does it, knowing which '/' and '&' were escaped. */
 static size_t leave_escapes(void *cls, struct MHD_Connection *conn, char *s)

@@ -89,7 +89,7 @@ void show_id(struct buf *out, int64_t id)
     buf_addc(out, '"');
 }
 
-/* ---- payloads -------------------------------------------------------------- */
+/* ---- payloads ------------------------------------------------------------ */
 
 static struct span trimmed(struct span s)
 {
@@ -178,7 +178,7 @@ static void add_headers(struct buf *out, struct span encoded)
     buf_addc(out, ']');
 }
 
-/* ---- records --------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------- */
 
 void show_job_rest(struct buf *out, const struct job *j)
 {

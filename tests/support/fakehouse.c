@@ -23,7 +23,7 @@ struct store_session {
     struct fakehouse *f;
 };
 
-/* ---- the store -------------------------------------------------------------- */
+/* ---- the store ----------------------------------------------------------- */
 
 static struct fakehouse *of_store(struct store *s)
 {
@@ -175,7 +175,7 @@ int store_counts(struct store_session *x, struct store_count *out, size_t cap,
     return 1;
 }
 
-/* ---- the house ----------------------------------------------------------------- */
+/* ---- the house ----------------------------------------------------------- */
 
 static const struct app_name *known_app(void *arg, const char *name, size_t len)
 {
@@ -318,7 +318,7 @@ static bool ready(void *arg, char *why, size_t whylen)
     return yes;
 }
 
-/* ---- for tests ------------------------------------------------------------------- */
+/* ---- for tests ----------------------------------------------------------- */
 
 void fakehouse_init(struct fakehouse *f)
 {

@@ -21,7 +21,7 @@
 #include "../../ctl/print.h"
 #include "../../ctl/view.h"
 
-/* ---- the command line ---------------------------------------------------------- */
+/* ---- the command line ---------------------------------------------------- */
 
 static int words(struct args *a, struct err *err, const char *text)
 {
@@ -88,7 +88,7 @@ static void wrong_options(void **state)
     assert_int_equal(args_foreign(&a, OPT_BIT(OPT_APP)), OPTS);
 }
 
-/* ---- what is sent ---------------------------------------------------------------- */
+/* ---- what is sent -------------------------------------------------------- */
 
 static void addresses(void **state)
 {
@@ -182,7 +182,7 @@ static void data_from_files(void **state)
     buf_done(&b);
 }
 
-/* ---- what is printed --------------------------------------------------------------- */
+/* ---- what is printed ----------------------------------------------------- */
 
 static void clean_is(const char *text, size_t len, bool lines, const char *want)
 {

@@ -62,7 +62,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- running ------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------- */
 
 static enum ctl_exit run_at(const struct client_settings *where,
                             const char *text, FILE *out)
@@ -120,7 +120,7 @@ static void runs(struct rig *t, const char *text, enum ctl_exit want,
     check(&tcp, text, want, has);
 }
 
-/* ---- tests ----------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------- */
 
 static void looking(void **state)
 {

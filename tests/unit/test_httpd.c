@@ -56,7 +56,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- asking ------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------- */
 
 static void has(const struct reply *r, const char *want)
 {
@@ -110,7 +110,7 @@ static void header_is(struct rig *t, const char *method, const char *target,
     reply_done(&r);
 }
 
-/* ---- operators -------------------------------------------------------------------- */
+/* ---- operators ----------------------------------------------------------- */
 
 static void health(void **state)
 {
@@ -221,7 +221,7 @@ static void routes_and_methods(void **state)
     get(t, "/health?%", 400, "escape");
 }
 
-/* ---- looking ---------------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------- */
 
 static void lists(void **state)
 {

@@ -70,7 +70,7 @@ static void ask(struct rig *t, const char *method, const char *target,
     reply_done(&r);
 }
 
-/* ---- creating -------------------------------------------------------------------- */
+/* ---- creating ------------------------------------------------------------ */
 
 static void created(void **state)
 {
@@ -227,7 +227,7 @@ static void stop_answers_those_who_wait(void **state)
     assert_true(stored <= t->f.put_items); /* no answer without the deed */
 }
 
-/* ---- changing -------------------------------------------------------------------- */
+/* ---- changing ------------------------------------------------------------ */
 
 static void canceled(void **state)
 {
