@@ -193,7 +193,9 @@ script_tests = \
 
 # Under a sanitizer only these of them run: the others would tell nothing new.
 instrumented_scripts = \
-	tests/integration/b00-broker.test
+	tests/integration/b20-main-job.test \
+	tests/integration/b40-embedded.test \
+	tests/integration/c20-kill9.test
 
 if INSTRUMENTED
 run_scripts = $(instrumented_scripts)

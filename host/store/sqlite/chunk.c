@@ -202,6 +202,8 @@ static int write_chunks(struct sq_session *x, const struct sq_pile *p,
         to = m->n * i / pieces;
         while (to > 0 && to < m->n && m->out[to].hash == m->out[to - 1].hash)
             to++; /* one hash, one chunk */
+        if (to <= from && m->n > 0)
+            continue;
         r = write_chunk(x, p, i == 1 ? m->at : place(m->out[from].hash),
                         m->out + from, to - from, err);
     }

@@ -188,6 +188,7 @@ int sq_pile_set(struct sq_session *x, struct sq_pile *p,
                 const struct sq_name *names, size_t n, struct err *err)
 {
     struct sq_run *run = &p->pending[p->pending_count];
+    size_t all = 0;
     int r;
 
     if (n == 0)
@@ -203,7 +204,9 @@ int sq_pile_set(struct sq_session *x, struct sq_pile *p,
                                       names[i].value};
     /* Room now: nothing may fail once it is committed. */
     (void)pthread_rwlock_wrlock(&p->lock);
-    r = reserve(p, n * p->pending_count);
+    for (size_t k = 0; k < p->pending_count; k++)
+        all += p->pending[k].n;
+    r = reserve(p, all);
     (void)pthread_rwlock_unlock(&p->lock);
     if (r < 0)
         return err_again(err, r, "no memory for %zu names", n);

@@ -30,7 +30,7 @@
     [first + 4] = "INSERT INTO " name "_log(n,entries) VALUES(?1,?2)",         \
     [first + 5] = "DELETE FROM " name "_log WHERE n<=?1",                      \
     [first + 6] = "SELECT at,entries FROM " name "_chunks WHERE at>=?1 "       \
-                  "ORDER BY at LIMIT 1"
+                  "ORDER BY at LIMIT ?2"
 
 static const char *const text[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
