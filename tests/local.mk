@@ -51,9 +51,11 @@ unit_tests = \
 	tests/unit/test_plug_race \
 	tests/unit/test_plug_registry \
 	tests/unit/test_plug_settings \
+	tests/unit/test_policy \
 	tests/unit/test_queues \
 	tests/unit/test_sms_retry \
 	tests/unit/test_source \
+	tests/unit/test_source_trouble \
 	tests/unit/test_thread \
 	tests/unit/test_utf8 \
 	tests/unit/test_wheel \
@@ -122,6 +124,7 @@ tests_unit_test_plug_object_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_race_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_registry_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_settings_LDADD = $(for_plug) $(CMOCKA_LIBS)
+tests_unit_test_policy_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_queues_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_CPPFLAGS = $(AM_CPPFLAGS) \
 	-I$(top_srcdir)/tests -I$(top_srcdir)/plugins \
@@ -132,6 +135,12 @@ tests_unit_test_sms_retry_SOURCES = tests/unit/test_sms_retry.c \
 	tests/support/fakehost.c
 tests_unit_test_source_LDADD = $(for_ingest) $(CMOCKA_LIBS)
 tests_unit_test_source_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_put
+tests_unit_test_source_SOURCES = tests/unit/test_source.c \
+	tests/support/ingestworld.c tests/support/ingestworld.h
+tests_unit_test_source_trouble_LDADD = $(for_ingest) $(CMOCKA_LIBS)
+tests_unit_test_source_trouble_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_put
+tests_unit_test_source_trouble_SOURCES = tests/unit/test_source_trouble.c \
+	tests/support/ingestworld.c tests/support/ingestworld.h
 tests_unit_test_thread_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_test_utf8_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -143,6 +152,7 @@ tests_unit_test_zone_LDADD = $(for_job) $(CMOCKA_LIBS)
 EXTRA_DIST += \
 	tests/support/fakehost.h \
 	tests/support/fakehouse.h \
+	tests/support/ingestworld.h \
 	tests/support/rawhttp.h \
 	tests/unit/conf_load.h \
 	tests/unit/dispatch_rig.h \

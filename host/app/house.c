@@ -244,6 +244,7 @@ static void prepare_ingest(struct house *h)
         .instance_id = h->started->instance_id,
         .store = h->store,
         .writer = h->writer,
+        .zone = h->zone,
         .known_app = house_known_app,
         .stored = on_stored,
         .wished = on_wished,

@@ -148,6 +148,8 @@ static enum topic_missing missing_policy(const struct conf *c)
 static int ensure_topics(struct house *h, const struct conf *c, int timeout_ms,
                          struct err *err)
 {
+    const struct topic_policy policy = {missing_policy(c),
+                                        (int)c->kafka_topic_replication};
     struct needs *n = malloc(sizeof(*n));
     int r = 0;
 
@@ -157,8 +159,8 @@ static int ensure_topics(struct house *h, const struct conf *c, int timeout_ms,
     for (size_t i = 0; h->embedded != NULL && r == 0 && i < n->count; i++)
         r = embedded_topic(h->embedded, n->at[i].topic, n->partitions, err);
     if (r == 0 && h->embedded == NULL && n->count > 0)
-        r = kafka_topics_ensure(&h->kafka, n->at, n->count, missing_policy(c),
-                                (int)c->kafka_topic_replication, timeout_ms, err);
+        r = kafka_topics_ensure(&h->kafka, n->at, n->count, &policy, timeout_ms,
+                                err);
     free(n);
     return r;
 }

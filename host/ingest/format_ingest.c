@@ -86,11 +86,12 @@ static int read_app(struct reading *r, struct err *err)
     const struct format_source *src = r->src;
     struct span name;
 
-    r->app = src->default_app;
-    if (r->app != NULL && (r->bare || absent(r->doc, "appName")))
-        return 0;
-    if (need_text(r->doc, "appName", &name, err) < 0)
+    if (src->default_app != NULL && (r->bare || absent(r->doc, "appName"))) {
+        name.data = src->default_app->text;
+        name.len = strlen(src->default_app->text);
+    } else if (need_text(r->doc, "appName", &name, err) < 0) {
         return -EINVAL;
+    }
     r->app = src->known_app(src->arg, name.data, name.len);
     if (r->app != NULL)
         return 0;
@@ -151,7 +152,8 @@ static int read_payload(struct reading *r, struct err *err)
         return err_set(err, -EINVAL, "jobData has %zu bytes, at most %d fit",
                        r->payload.len, STORE_PAYLOAD_MAX);
     if (r->in->headers.len > STORE_HEADERS_MAX)
-        return err_set(err, -EINVAL, "the headers have %zu bytes, at most %d fit",
+        return err_set(err, -EINVAL,
+                       "the headers have %zu bytes, at most %d fit",
                        r->in->headers.len, STORE_HEADERS_MAX);
     return 0;
 }
@@ -181,8 +183,8 @@ static int make_item(const struct reading *r, struct put_item *item,
                      struct err *err)
 {
     char both[2 * STORE_KEY_MAX];
-    struct job_text text = {.key = r->key, .payload = r->payload,
-                            .headers = r->in->headers};
+    struct job_text text = {
+        .key = r->key, .payload = r->payload, .headers = r->in->headers};
     bool same = span_eq(r->key, r->idempotency);
     struct job *j;
 

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "conf/conf.h"
 #include "job/job.h"
+#include "job/zone.h"
 #include "kafka/client.h"
 #include "store/writer.h"
 
@@ -21,12 +22,14 @@ struct source;
 
 struct ingest_env { /* what the house gives every source; outlives them */
     const struct kafka_settings *kafka;
-    const char *cluster_id;  /* Kafka's */
+    const char *cluster_id; /* Kafka's */
     const char *instance_id;
-    struct store *store;     /* for positions: the source opens a reading session */
+    struct store *store; /* for positions: the source opens a reading session */
     struct writer *writer;
+    const struct zone *zone; /* of sources without a timezone; NULL: UTC */
     /* Is an app of that name configured?  NULL: not.  Any thread. */
-    const struct app_name *(*known_app)(void *arg, const char *name, size_t len);
+    const struct app_name *(*known_app)(void *arg, const char *name,
+                                        size_t len);
     /* Stored jobs, ascending pos not guaranteed, now the receiver's; called on the
      * writer's thread after the commit; must not block. */
     void (*stored)(void *arg, struct list *jobs, size_t count);
@@ -35,12 +38,21 @@ struct ingest_env { /* what the house gives every source; outlives them */
     void *arg;
 };
 
+/* conf and what env points to are borrowed until source_stop(), env->stored,
+ * wished and arg until the writer has stopped.  An unknown format, time zone or
+ * Kafka setting is an error; a broker that is away is not: the source tries. */
 int source_start(const struct ingest_env *env, const struct conf_source *conf,
                  struct source **ret, struct err *err);
-/* Stops reading, waits for what is on its way to the store, leaves the group.
- * Blocks up to the time it takes or until deadline_boot_ms. */
+/*
+ * Stops reading, waits for what is on its way to the store and to the
+ * dead-letter topic, leaves the group.  Blocks for as long as that takes or
+ * until deadline_boot_ms; what is not stored then will be read again by the
+ * next one.  Stop the sources before the writer.
+ */
 void source_stop(struct source **ps, int64_t deadline_boot_ms);
-/* "running", "paused", "failed" ... for people; borrowed static text. Any thread. */
+/* "connecting", "running", "paused: store", "paused: dead-letter topic",
+ * "failed: position lost", "failed", "stopping"; borrowed static text.  Any
+ * thread. */
 const char *source_state(const struct source *s);
 const struct conf_source *source_conf(const struct source *s);
 

@@ -23,7 +23,8 @@
 #define HURRY_ASK_MS 200
 
 int assignment_init(struct assignment *a, const char *topic,
-                    const struct consumer_events *events, void *arg, struct err *err)
+                    const struct consumer_events *events, void *arg,
+                    struct err *err)
 {
     a->events = *events;
     a->arg = arg;
@@ -93,8 +94,9 @@ static bool cooperative(const struct assignment *a)
     return protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0;
 }
 
-static int change(struct assignment *a, const rd_kafka_topic_partition_list_t *list,
-                  bool add, struct err *err)
+static int change(struct assignment *a,
+                  const rd_kafka_topic_partition_list_t *list, bool add,
+                  struct err *err)
 {
     const char *what = add ? "assign" : "unassign";
     rd_kafka_resp_err_t code;
@@ -106,15 +108,18 @@ static int change(struct assignment *a, const rd_kafka_topic_partition_list_t *l
     code = rd_kafka_assign(a->rk, add ? list : NULL);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         return 0;
-    return err_again(err, rdconf_errno(code), "%s: %s", what, rd_kafka_err2str(code));
+    return err_again(err, rdconf_errno(code), "%s: %s", what,
+                     rd_kafka_err2str(code));
 }
 
 /* Where to start, for librdkafka; what we cannot know yet waits, paused. */
-static int64_t first_offset(struct assignment *a, struct part *p, struct err *err)
+static int64_t first_offset(struct assignment *a, struct part *p,
+                            struct err *err)
 {
     int64_t next = -1;
 
-    if (a->events.assigned != NULL && a->events.assigned(a->arg, p->id, &next, err) < 0) {
+    if (a->events.assigned != NULL &&
+        a->events.assigned(a->arg, p->id, &next, err) < 0) {
         p->unset = true;
         return RD_KAFKA_OFFSET_BEGINNING;
     }
@@ -122,7 +127,8 @@ static int64_t first_offset(struct assignment *a, struct part *p, struct err *er
     return next >= 0 ? next : RD_KAFKA_OFFSET_INVALID;
 }
 
-static void hold(struct assignment *a, bool pause, bool (*which)(const struct part *p))
+static void hold(struct assignment *a, bool pause,
+                 bool (*which)(const struct part *p))
 {
     rd_kafka_topic_partition_list_t *l =
         rd_kafka_topic_partition_list_new((int)a->count + 1);
@@ -182,7 +188,8 @@ int assignment_add(struct assignment *a, rd_kafka_topic_partition_list_t *list,
     return why.code;
 }
 
-int assignment_remove(struct assignment *a, const rd_kafka_topic_partition_list_t *list,
+int assignment_remove(struct assignment *a,
+                      const rd_kafka_topic_partition_list_t *list,
                       struct err *err)
 {
     bool lost = rd_kafka_assignment_lost(a->rk) != 0;
@@ -245,7 +252,8 @@ int assignment_seek(struct assignment *a, int32_t partition, int64_t next,
     int r = 0;
 
     if (p == NULL)
-        return err_set(err, -ENOENT, "%s[%d] is not assigned", a->topic, (int)partition);
+        return err_set(err, -ENOENT, "%s[%d] is not assigned", a->topic,
+                       (int)partition);
     if (!p->lost) /* or the repair will tell librdkafka */
         r = seek_raw(a, partition, next, err);
     if (r < 0)
@@ -266,10 +274,11 @@ static int group_offset(struct assignment *a, int32_t partition, int64_t *ret,
     rd_kafka_topic_partition_list_add(l, a->topic, partition);
     code = rd_kafka_committed(a->rk, l, ASK_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        r = err_again(err, rdconf_errno(code), "committed offset of %s[%d]: %s", a->topic,
-                      (int)partition, rd_kafka_err2str(code));
+        r = err_again(err, rdconf_errno(code), "committed offset of %s[%d]: %s",
+                      a->topic, (int)partition, rd_kafka_err2str(code));
     else
-        *ret = l->elems[0].offset >= 0 ? l->elems[0].offset : RD_KAFKA_OFFSET_BEGINNING;
+        *ret = l->elems[0].offset >= 0 ? l->elems[0].offset
+                                       : RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_topic_partition_list_destroy(l);
     return r;
 }
@@ -296,12 +305,12 @@ static int repair_unset(struct assignment *a, struct part *p, struct err *err)
 static int find_lost(struct assignment *a, struct part *p, struct err *err)
 {
     int64_t low = 0, high = 0;
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(a->rk, a->topic, p->id, &low, &high, ASK_MS);
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        a->rk, a->topic, p->id, &low, &high, ASK_MS);
 
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return err_again(err, rdconf_errno(code), "bounds of %s[%d]: %s", a->topic,
-                         (int)p->id, rd_kafka_err2str(code));
+        return err_again(err, rdconf_errno(code), "bounds of %s[%d]: %s",
+                         a->topic, (int)p->id, rd_kafka_err2str(code));
     if (p->next < 0) {
         p->next = low;
     } else if (p->next < low || p->next > high) {
@@ -331,8 +340,9 @@ static int restart(struct assignment *a, struct part *const *which, size_t n,
         const struct part *p = some ? which[i] : &a->parts[i];
 
         rd_kafka_topic_partition_list_add(l, a->topic, p->id)->offset =
-            p->unset ? RD_KAFKA_OFFSET_BEGINNING
-                     : p->next >= 0 ? p->next : RD_KAFKA_OFFSET_INVALID;
+            p->unset       ? RD_KAFKA_OFFSET_BEGINNING
+            : p->next >= 0 ? p->next
+                           : RD_KAFKA_OFFSET_INVALID;
     }
     if (some)
         r = change(a, l, false, err);
@@ -420,7 +430,8 @@ int64_t assignment_lag(const struct assignment *a)
         const struct part *p = &a->parts[i];
         int64_t low, high;
 
-        if (rd_kafka_get_watermark_offsets(a->rk, a->topic, p->id, &low, &high) !=
+        if (rd_kafka_get_watermark_offsets(a->rk, a->topic, p->id, &low,
+                                           &high) !=
                 RD_KAFKA_RESP_ERR_NO_ERROR ||
             high < 0 || p->next < 0)
             return -1;
@@ -451,11 +462,12 @@ void assignment_hurry(struct assignment *a, size_t queued)
     for (size_t i = 0; i < a->count; i++) {
         struct part *p = &a->parts[a->hurry_turn++ % a->count];
 
-        if (rd_kafka_get_watermark_offsets(a->rk, a->topic, p->id, &low, &high) ==
+        if (rd_kafka_get_watermark_offsets(a->rk, a->topic, p->id, &low,
+                                           &high) ==
                 RD_KAFKA_RESP_ERR_NO_ERROR &&
             high > p->next + (int64_t)queued) {
-            (void)rd_kafka_query_watermark_offsets(a->rk, a->topic, p->id, &low, &high,
-                                                   HURRY_ASK_MS);
+            (void)rd_kafka_query_watermark_offsets(a->rk, a->topic, p->id, &low,
+                                                   &high, HURRY_ASK_MS);
             return;
         }
     }

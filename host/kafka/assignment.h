@@ -31,19 +31,21 @@ struct assignment {
     struct part *parts;
     size_t count, cap;
     bool paused;
-    int64_t repair_ms;       /* not before, clock_boot_ms */
-    int64_t hurry_ms;        /* when last */
+    int64_t repair_ms; /* not before, clock_boot_ms */
+    int64_t hurry_ms;  /* when last */
     size_t hurry_turn, queue_peak;
 };
 
 int assignment_init(struct assignment *a, const char *topic,
-                    const struct consumer_events *events, void *arg, struct err *err);
+                    const struct consumer_events *events, void *arg,
+                    struct err *err);
 void assignment_done(struct assignment *a);
 
 /* Take over and give up partitions: for the rebalance callback. */
 int assignment_add(struct assignment *a, rd_kafka_topic_partition_list_t *list,
                    struct err *err);
-int assignment_remove(struct assignment *a, const rd_kafka_topic_partition_list_t *list,
+int assignment_remove(struct assignment *a,
+                      const rd_kafka_topic_partition_list_t *list,
                       struct err *err);
 
 /* A message has come: is it the caller's?  If so, moves on behind it. */

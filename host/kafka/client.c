@@ -37,8 +37,9 @@ static int client_new(const struct kafka_settings *set, enum rdconf_role role,
     r = rdconf_make(&want, &rc, err);
     if (r < 0)
         return r;
-    return rdconf_new(role == RDCONF_CONSUMER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, &rc,
-                      ret, err);
+    return rdconf_new(role == RDCONF_CONSUMER ? RD_KAFKA_CONSUMER
+                                              : RD_KAFKA_PRODUCER,
+                      &rc, ret, err);
 }
 
 /* ---- settings ------------------------------------------------------------ */
@@ -92,14 +93,16 @@ int kafka_settings_check(const struct kafka_settings *set, struct err *err)
 
 /* ---- the cluster ----------------------------------------------------------- */
 
-static int no_broker(const struct kafka_settings *set, int timeout_ms, struct err *err)
+static int no_broker(const struct kafka_settings *set, int timeout_ms,
+                     struct err *err)
 {
-    return err_again(err, -ETIMEDOUT, "no Kafka broker at %s answers within %d ms",
+    return err_again(err, -ETIMEDOUT,
+                     "no Kafka broker at %s answers within %d ms",
                      set->bootstrap_servers, timeout_ms);
 }
 
-int kafka_cluster_id(const struct kafka_settings *set, int timeout_ms, char **ret,
-                     struct err *err)
+int kafka_cluster_id(const struct kafka_settings *set, int timeout_ms,
+                     char **ret, struct err *err)
 {
     rd_kafka_t *rk = NULL;
     char *id, *copy;
@@ -142,7 +145,8 @@ static int left_ms(const struct ensure *en)
     return left < 1 ? 1 : (int)left;
 }
 
-static int32_t partitions_of(const struct rd_kafka_metadata *md, const char *topic)
+static int32_t partitions_of(const struct rd_kafka_metadata *md,
+                             const char *topic)
 {
     for (int i = 0; i < md->topic_cnt; i++) {
         const struct rd_kafka_metadata_topic *t = &md->topics[i];
@@ -158,12 +162,15 @@ static int32_t partitions_of(const struct rd_kafka_metadata *md, const char *top
 static int look(struct ensure *en, struct err *err)
 {
     const struct rd_kafka_metadata *md = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(en->rk, 1, NULL, &md, left_ms(en));
+    rd_kafka_resp_err_t code =
+        rd_kafka_metadata(en->rk, 1, NULL, &md, left_ms(en));
 
-    if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT)
+    if (code == RD_KAFKA_RESP_ERR__TRANSPORT ||
+        code == RD_KAFKA_RESP_ERR__TIMED_OUT)
         return no_broker(en->set, en->timeout_ms, err);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return err_again(err, rdconf_errno(code), "asking Kafka for its topics: %s",
+        return err_again(err, rdconf_errno(code),
+                         "asking Kafka for its topics: %s",
                          rd_kafka_err2str(code));
     for (size_t i = 0; i < en->n; i++)
         en->needs[i].found = partitions_of(md, en->needs[i].topic);
@@ -182,13 +189,16 @@ static struct topic_need *first_missing(const struct ensure *en)
 static void add_command(struct buf *b, const struct ensure *en,
                         const struct topic_need *t)
 {
-    buf_addf(b, "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d",
-             en->set->bootstrap_servers, t->topic, (int)t->partitions);
+    buf_addf(
+        b,
+        "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d",
+        en->set->bootstrap_servers, t->topic, (int)t->partitions);
     if (en->replication > 0)
         buf_addf(b, " --replication-factor %d", en->replication);
 }
 
-static int missing_error(const struct ensure *en, const char *reason, struct err *err)
+static int missing_error(const struct ensure *en, const char *reason,
+                         struct err *err)
 {
     const struct topic_need *t = first_missing(en);
     size_t others = 0;
@@ -198,8 +208,9 @@ static int missing_error(const struct ensure *en, const char *reason, struct err
     for (size_t i = 0; i < en->n; i++)
         others += en->needs[i].found == 0 && &en->needs[i] != t;
     add_command(&b, en, t);
-    return err_set(err, -ENOENT, "Kafka topic %s (%s) %s%s; make it with: %s", t->topic,
-                   t->why, reason, others > 0 ? ", and so are others" : "",
+    return err_set(err, -ENOENT, "Kafka topic %s (%s) %s%s; make it with: %s",
+                   t->topic, t->why, reason,
+                   others > 0 ? ", and so are others" : "",
                    buf_ok(&b) == 0 ? buf_cstr(&b) : "kafka-topics.sh");
 }
 
@@ -213,8 +224,8 @@ static void warn_missing(const struct ensure *en)
         if (t->found != 0)
             continue;
         add_command(&b, en, t);
-        log_warn("kafka", LOG_EVENT("topic_missing"), LOG_STR("topic", t->topic),
-                 LOG_STR("for", t->why),
+        log_warn("kafka", LOG_EVENT("topic_missing"),
+                 LOG_STR("topic", t->topic), LOG_STR("for", t->why),
                  LOG_STR("command", buf_ok(&b) == 0 ? buf_cstr(&b) : ""));
     }
 }
@@ -234,11 +245,12 @@ static size_t new_topics(const struct ensure *en, rd_kafka_NewTopic_t **out,
             again = strcmp(en->needs[j].topic, t->topic) == 0;
         if (again)
             continue;
-        out[n] = rd_kafka_NewTopic_new(t->topic, t->partitions > 0 ? t->partitions : 1,
-                                       en->replication > 0 ? en->replication : -1, text,
-                                       sizeof(text));
+        out[n] = rd_kafka_NewTopic_new(
+            t->topic, t->partitions > 0 ? t->partitions : 1,
+            en->replication > 0 ? en->replication : -1, text, sizeof(text));
         if (out[n] == NULL) {
-            err_set(err, -EINVAL, "Kafka topic %s (%s): %s", t->topic, t->why, text);
+            err_set(err, -EINVAL, "Kafka topic %s (%s): %s", t->topic, t->why,
+                    text);
             rd_kafka_NewTopic_destroy_array(out, n);
             return 0;
         }
@@ -256,7 +268,8 @@ static int not_made(const struct ensure *en, const char *why, struct err *err)
     return missing_error(en, buf_cstr(&b), err);
 }
 
-static int created(const struct ensure *en, rd_kafka_event_t *ev, struct err *err)
+static int created(const struct ensure *en, rd_kafka_event_t *ev,
+                   struct err *err)
 {
     const rd_kafka_CreateTopics_result_t *res;
     const rd_kafka_topic_result_t **each;
@@ -275,7 +288,8 @@ static int created(const struct ensure *en, rd_kafka_event_t *ev, struct err *er
         if (code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
             continue;
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return not_made(en, why != NULL ? why : rd_kafka_err2str(code), err);
+            return not_made(en, why != NULL ? why : rd_kafka_err2str(code),
+                            err);
         log_info("kafka", LOG_EVENT("topic_made"),
                  LOG_STR("topic", rd_kafka_topic_result_name(each[i])));
     }
@@ -300,7 +314,8 @@ static int create_missing(struct ensure *en, struct err *err)
         goto out;
     }
     opt = rd_kafka_AdminOptions_new(en->rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-    (void)rd_kafka_AdminOptions_set_request_timeout(opt, left_ms(en), text, sizeof(text));
+    (void)rd_kafka_AdminOptions_set_request_timeout(opt, left_ms(en), text,
+                                                    sizeof(text));
     q = rd_kafka_queue_new(en->rk);
     rd_kafka_CreateTopics(en->rk, list, n, opt, q);
     ev = rd_kafka_queue_poll(q, left_ms(en) + 1000);
@@ -324,7 +339,8 @@ static int wait_for_all(struct ensure *en, struct err *err)
         if (r < 0 || first_missing(en) == NULL)
             return r;
         if (clock_boot_ms() >= en->deadline_ms)
-            return err_again(err, -ETIMEDOUT, "Kafka topic %s was made but is not seen yet",
+            return err_again(err, -ETIMEDOUT,
+                             "Kafka topic %s was made but is not seen yet",
                              first_missing(en)->topic);
         (void)rd_kafka_poll(en->rk, 20);
     }
@@ -345,11 +361,15 @@ static int look_patiently(struct ensure *en, struct err *err)
     return 0;
 }
 
-int kafka_topics_ensure(const struct kafka_settings *set, struct topic_need *needs,
-                        size_t n, enum topic_missing missing, int replication,
-                        int timeout_ms, struct err *err)
+int kafka_topics_ensure(const struct kafka_settings *set,
+                        struct topic_need *needs, size_t n,
+                        const struct topic_policy *policy, int timeout_ms,
+                        struct err *err)
 {
-    struct ensure en = {.set = set, .needs = needs, .n = n, .replication = replication,
+    struct ensure en = {.set = set,
+                        .needs = needs,
+                        .n = n,
+                        .replication = policy->replication,
                         .deadline_ms = clock_boot_ms() + timeout_ms,
                         .timeout_ms = timeout_ms};
     int r;
@@ -359,16 +379,17 @@ int kafka_topics_ensure(const struct kafka_settings *set, struct topic_need *nee
     r = client_new(set, RDCONF_CLIENT, &en.rk, err);
     if (r < 0)
         return r;
-    r = missing == TOPIC_CREATE ? look(&en, err) : look_patiently(&en, err);
+    r = policy->missing == TOPIC_CREATE ? look(&en, err)
+                                        : look_patiently(&en, err);
     if (r < 0 || first_missing(&en) == NULL)
         goto out;
-    if (missing == TOPIC_WARN)
+    if (policy->missing == TOPIC_WARN)
         warn_missing(&en);
-    else if (missing == TOPIC_FAIL)
+    else if (policy->missing == TOPIC_FAIL)
         r = missing_error(&en, "is missing", err);
     else
         r = create_missing(&en, err);
-    if (r == 0 && missing == TOPIC_CREATE)
+    if (r == 0 && policy->missing == TOPIC_CREATE)
         r = wait_for_all(&en, err);
 out:
     rd_kafka_destroy(en.rk);

@@ -14,7 +14,8 @@
 struct kafka_settings { /* borrowed while the clients live */
     const char *bootstrap_servers;
     const char *client_id;
-    const char *const *common; /* "name=value" passed through, NULL-terminated */
+    const char *const
+        *common; /* "name=value" passed through, NULL-terminated */
     const char *const *producer;
     const char *const *consumer;
     const char *partitioner; /* of keyed records: librdkafka's names */
@@ -25,8 +26,8 @@ struct kafka_settings { /* borrowed while the clients live */
 int kafka_settings_check(const struct kafka_settings *set, struct err *err);
 
 /* The cluster's id, waiting up to timeout_ms for a broker. *ret is free()d. */
-int kafka_cluster_id(const struct kafka_settings *set, int timeout_ms, char **ret,
-                     struct err *err);
+int kafka_cluster_id(const struct kafka_settings *set, int timeout_ms,
+                     char **ret, struct err *err);
 
 enum topic_missing { TOPIC_CREATE, TOPIC_FAIL, TOPIC_WARN };
 
@@ -37,14 +38,20 @@ struct topic_need {
     int32_t found;      /* out: how many it has; 0: missing; -1: not asked */
 };
 
+struct topic_policy {
+    enum topic_missing missing;
+    int replication; /* of topics that we make; 0: the broker's default */
+};
+
 /*
  * Looks the topics up (one metadata request) and treats missing ones as told:
- * made, an error that prints the kafka-topics.sh command that would make it, or
- * a warning. replication 0: the broker's default.  err.retry when no broker
- * answers within timeout_ms.
+ * made, -ENOENT with the kafka-topics.sh command that would make the first of
+ * them, or a warning in the log.  err.retry when no broker answers within
+ * timeout_ms.
  */
-int kafka_topics_ensure(const struct kafka_settings *set, struct topic_need *needs,
-                        size_t n, enum topic_missing missing, int replication,
-                        int timeout_ms, struct err *err);
+int kafka_topics_ensure(const struct kafka_settings *set,
+                        struct topic_need *needs, size_t n,
+                        const struct topic_policy *policy, int timeout_ms,
+                        struct err *err);
 
 #endif

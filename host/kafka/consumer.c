@@ -10,6 +10,7 @@
 
 #include "kafka/consumer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,7 +55,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         (void)err_set(&c->trouble, -EIO, "source %s: %s", c->name, text);
         return;
     }
-    log_debug("kafka", LOG_EVENT("consumer_error"), LOG_STR("consumer", c->name),
+    log_debug("kafka", LOG_EVENT("consumer_error"),
+              LOG_STR("consumer", c->name),
               LOG_STR("code", rd_kafka_err2name((rd_kafka_resp_err_t)code)),
               LOG_STR("error", reason));
 }
@@ -72,7 +74,8 @@ static int on_stats(rd_kafka_t *rk, char *json, size_t len, void *opaque)
 
 /* Messages that the poll under way has gathered already belong to the
  * assignment that ends here: librdkafka does not take them back. */
-static void drop_gathered(struct consumer *c, const rd_kafka_topic_partition_list_t *list)
+static void drop_gathered(struct consumer *c,
+                          const rd_kafka_topic_partition_list_t *list)
 {
     for (size_t i = 0; i < c->batch_cap; i++) {
         rd_kafka_message_t *m = c->batch[i];
@@ -101,24 +104,22 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     if (r < 0)
         c->trouble = err;
     log_info("kafka", LOG_EVENT("rebalance"), LOG_STR("source", c->name),
-             LOG_STR("change", code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? "assigned"
-                                                                            : "revoked"),
+             LOG_STR("change", code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
+                                   ? "assigned"
+                                   : "revoked"),
              LOG_INT("partitions", list->cnt), LOG_INT("held", c->as.count));
 }
 
 /* ---- making ---------------------------------------------------------------- */
 
-static int consumer_conf(const struct consumer_settings *set, rd_kafka_conf_t **ret,
-                         struct err *err)
+static int consumer_conf(const struct consumer_settings *set,
+                         rd_kafka_conf_t **ret, struct err *err)
 {
     char kb[24];
     const struct rdconf_pair defaults[] = {
-        {"fetch.wait.max.ms", "50"},
-        {"fetch.error.backoff.ms", "100"},
-        {"fetch.max.bytes", "8388608"},
-        {"session.timeout.ms", "10000"},
-        {"queued.max.messages.kbytes", kb},
-        {NULL, NULL},
+        {"fetch.wait.max.ms", "50"},        {"fetch.error.backoff.ms", "100"},
+        {"fetch.max.bytes", "8388608"},     {"session.timeout.ms", "10000"},
+        {"queued.max.messages.kbytes", kb}, {NULL, NULL},
     };
     const struct rdconf_pair fixed[] = {
         {"group.id", set->group_id},
@@ -128,21 +129,28 @@ static int consumer_conf(const struct consumer_settings *set, rd_kafka_conf_t **
         {"isolation.level", "read_committed"},
         {"allow.auto.create.topics", "false"},
         {"statistics.interval.ms", "1000"},
-        {set->instance_id != NULL && set->instance_id[0] != '\0' ? "group.instance.id"
-                                                                 : NULL,
+        {set->instance_id != NULL && set->instance_id[0] != '\0'
+             ? "group.instance.id"
+             : NULL,
          set->instance_id},
         {NULL, NULL},
     };
     const struct rdconf_want want = {
-        .set = set->kafka, .role = RDCONF_CONSUMER, .name = set->name,
-        .defaults = defaults, .fixed = fixed, .passthrough = set->passthrough,
+        .set = set->kafka,
+        .role = RDCONF_CONSUMER,
+        .name = set->name,
+        .defaults = defaults,
+        .fixed = fixed,
+        .passthrough = set->passthrough,
     };
 
-    (void)snprintf(kb, sizeof(kb), "%" PRId64, set->queue_kb > 0 ? set->queue_kb : 8192);
+    (void)snprintf(kb, sizeof(kb), "%" PRId64,
+                   set->queue_kb > 0 ? set->queue_kb : 8192);
     return rdconf_make(&want, ret, err);
 }
 
-static int consumer_subscribe(struct consumer *c, const char *topic, struct err *err)
+static int consumer_subscribe(struct consumer *c, const char *topic,
+                              struct err *err)
 {
     rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
     rd_kafka_resp_err_t code;
@@ -152,7 +160,8 @@ static int consumer_subscribe(struct consumer *c, const char *topic, struct err 
     rd_kafka_topic_partition_list_destroy(l);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         return 0;
-    return err_set(err, rdconf_errno(code), "topic %s: %s", topic, rd_kafka_err2str(code));
+    return err_set(err, rdconf_errno(code), "topic %s: %s", topic,
+                   rd_kafka_err2str(code));
 }
 
 int consumer_open(const struct consumer_settings *set, struct consumer **ret,
@@ -166,8 +175,9 @@ int consumer_open(const struct consumer_settings *set, struct consumer **ret,
         return err_sys(err, ENOMEM, "source %s", set->name);
     c->connected = true;
     c->name = strdup(set->name);
-    r = c->name == NULL ? err_sys(err, ENOMEM, "consumer")
-                        : assignment_init(&c->as, set->topic, &set->events, set->arg, err);
+    r = c->name == NULL
+            ? err_sys(err, ENOMEM, "consumer")
+            : assignment_init(&c->as, set->topic, &set->events, set->arg, err);
     if (r == 0)
         r = consumer_conf(set, &rc, err);
     if (r < 0)
@@ -184,12 +194,10 @@ int consumer_open(const struct consumer_settings *set, struct consumer **ret,
     c->queue = rd_kafka_queue_get_consumer(c->rk);
     r = consumer_subscribe(c, set->topic, err);
 out:
-    if (r < 0) {
-        (void)err_wrap(err, "source %s", set->name);
+    if (r < 0)
         consumer_close(&c);
-    } else {
+    else
         *ret = c;
-    }
     return r;
 }
 
@@ -228,8 +236,8 @@ static void take_error(struct consumer *c, const rd_kafka_message_t *m)
                       rd_kafka_message_errstr(m));
         break;
     default:
-        (void)err_again(&c->trouble, rdconf_errno(m->err), "source %s: %s", c->name,
-                        rd_kafka_message_errstr(m));
+        (void)err_again(&c->trouble, rdconf_errno(m->err), "source %s: %s",
+                        c->name, rd_kafka_message_errstr(m));
     }
 }
 
@@ -272,7 +280,8 @@ static size_t take_batch(struct consumer *c, struct message *out, size_t cap,
 
         if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
             take_error(c, m);
-        else if (!c->drop[i] && assignment_take(&c->as, m->partition, m->offset)) {
+        else if (!c->drop[i] &&
+                 assignment_take(&c->as, m->partition, m->offset)) {
             take_message(&out[kept++], m);
             continue;
         }
@@ -295,16 +304,17 @@ static int tell_trouble(struct consumer *c, struct err *err)
         return code;
     }
     if (!c->connected)
-        return err_again(err, -ENOTCONN, "source %s: no Kafka broker can be reached",
-                         c->name);
+        return err_again(err, -ENOTCONN,
+                         "source %s: no Kafka broker can be reached", c->name);
     return 0;
 }
 
-int consumer_poll(struct consumer *c, struct message *out, size_t cap, int timeout_ms,
-                  struct err *err)
+int consumer_poll(struct consumer *c, struct message *out, size_t cap,
+                  int timeout_ms, struct err *err)
 {
     size_t n;
 
+    assert(cap > 0);
     if (cap > BATCH_MAX)
         cap = BATCH_MAX;
     if (assignment_repair(&c->as, &c->trouble) < 0 && timeout_ms > 50)
@@ -336,7 +346,8 @@ struct span message_headers(struct message *m)
         RD_KAFKA_RESP_ERR_NO_ERROR)
         return m->headers;
     for (size_t i = 0; rd_kafka_header_get_all(h, i, &name, &value, &len) ==
-                       RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+                       RD_KAFKA_RESP_ERR_NO_ERROR;
+         i++)
         (void)headers_add(&b, (struct span){name, strlen(name)},
                           (struct span){value, value != NULL ? len : 0});
     m->headers_mem = buf_take(&b, &len);
@@ -353,7 +364,8 @@ void consumer_pause(struct consumer *c, bool pause)
     assignment_pause(&c->as, pause);
 }
 
-int consumer_seek(struct consumer *c, int32_t partition, int64_t next, struct err *err)
+int consumer_seek(struct consumer *c, int32_t partition, int64_t next,
+                  struct err *err)
 {
     return assignment_seek(&c->as, partition, next, err);
 }

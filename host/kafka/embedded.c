@@ -43,7 +43,8 @@ int embedded_start(int brokers, struct embedded **ret, struct err *err)
         goto out;
     e->cluster = rd_kafka_mock_cluster_new(e->rk, brokers);
     if (e->cluster == NULL)
-        r = err_set(err, -EIO, "embedded broker: cannot listen on the loopback interface");
+        r = err_set(err, -EIO,
+                    "embedded broker: cannot listen on the loopback interface");
 out:
     if (r < 0)
         embedded_stop(&e);
@@ -71,7 +72,8 @@ const char *embedded_bootstrap(const struct embedded *e)
     return rd_kafka_mock_cluster_bootstraps(e->cluster);
 }
 
-int embedded_topic(struct embedded *e, const char *name, int partitions, struct err *err)
+int embedded_topic(struct embedded *e, const char *name, int partitions,
+                   struct err *err)
 {
     rd_kafka_resp_err_t code =
         rd_kafka_mock_topic_create(e->cluster, name, partitions, e->brokers);
@@ -79,6 +81,6 @@ int embedded_topic(struct embedded *e, const char *name, int partitions, struct 
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR ||
         code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
         return 0;
-    return err_set(err, rdconf_errno(code), "embedded broker: topic %s: %s", name,
-                   rd_kafka_err2str(code));
+    return err_set(err, rdconf_errno(code), "embedded broker: topic %s: %s",
+                   name, rd_kafka_err2str(code));
 }

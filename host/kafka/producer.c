@@ -82,11 +82,12 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
         atomic_store(&p->fatal, true);
         (void)rd_kafka_fatal_error(rk, text, sizeof(text));
-        log_error("kafka", LOG_EVENT("producer_fatal"), LOG_STR("producer", p->name),
-                  LOG_STR("error", text));
+        log_error("kafka", LOG_EVENT("producer_fatal"),
+                  LOG_STR("producer", p->name), LOG_STR("error", text));
         return;
     }
-    log_debug("kafka", LOG_EVENT("producer_error"), LOG_STR("producer", p->name),
+    log_debug("kafka", LOG_EVENT("producer_error"),
+              LOG_STR("producer", p->name),
               LOG_STR("code", rd_kafka_err2name((rd_kafka_resp_err_t)code)),
               LOG_STR("error", reason));
 }
@@ -105,12 +106,14 @@ static int on_stats(rd_kafka_t *rk, char *json, size_t len, void *opaque)
 
 /* ---- making --------------------------------------------------------------- */
 
-static int producer_conf(const struct producer_settings *set, rd_kafka_conf_t **ret,
-                         struct err *err)
+static int producer_conf(const struct producer_settings *set,
+                         rd_kafka_conf_t **ret, struct err *err)
 {
     static const struct rdconf_pair defaults[] = {
-        {"batch.num.messages", "10000"}, {"batch.size", "1000000"},
-        {"message.max.bytes", "33554432"}, {"retry.backoff.ms", "50"},
+        {"batch.num.messages", "10000"},
+        {"batch.size", "1000000"},
+        {"message.max.bytes", "33554432"},
+        {"retry.backoff.ms", "50"},
         {NULL, NULL},
     };
     const char *part = set->kafka->partitioner;
@@ -119,7 +122,8 @@ static int producer_conf(const struct producer_settings *set, rd_kafka_conf_t **
     const struct rdconf_pair fixed[] = {
         {"enable.idempotence", "true"},
         {"acks", "all"},
-        {"partitioner", part != NULL && part[0] != '\0' ? part : "murmur2_random"},
+        {"partitioner",
+         part != NULL && part[0] != '\0' ? part : "murmur2_random"},
         {"queue.buffering.max.messages", records},
         {"queue.buffering.max.kbytes", kb},
         {"message.timeout.ms", timeout},
@@ -127,15 +131,19 @@ static int producer_conf(const struct producer_settings *set, rd_kafka_conf_t **
         {NULL, NULL},
     };
     struct rdconf_pair both[sizeof(defaults) / sizeof(defaults[0]) + 1];
-    const struct rdconf_want want = {.set = set->kafka, .role = RDCONF_PRODUCER,
-                                     .name = set->name, .defaults = both, .fixed = fixed};
+    const struct rdconf_want want = {.set = set->kafka,
+                                     .role = RDCONF_PRODUCER,
+                                     .name = set->name,
+                                     .defaults = both,
+                                     .fixed = fixed};
 
     both[0] = first[0];
     memcpy(&both[1], defaults, sizeof(defaults));
     (void)snprintf(linger, sizeof(linger), "%.3f", set->linger_ms);
     (void)snprintf(records, sizeof(records), "%" PRId64, set->queue_records);
     (void)snprintf(kb, sizeof(kb), "%" PRId64, set->queue_kb);
-    (void)snprintf(timeout, sizeof(timeout), "%" PRId64, set->message_timeout_ms);
+    (void)snprintf(timeout, sizeof(timeout), "%" PRId64,
+                   set->message_timeout_ms);
     return rdconf_make(&want, ret, err);
 }
 
@@ -153,7 +161,8 @@ int producer_open(const struct producer_settings *set, struct producer **ret,
     p->report = set->report;
     p->arg = set->arg;
     p->name = strdup(set->name);
-    r = p->name == NULL ? err_sys(err, ENOMEM, "producer") : producer_conf(set, &rc, err);
+    r = p->name == NULL ? err_sys(err, ENOMEM, "producer")
+                        : producer_conf(set, &rc, err);
     if (r < 0)
         goto out;
     rd_kafka_conf_set_opaque(rc, p);
@@ -181,7 +190,8 @@ void producer_close(struct producer **pp)
         return;
     if (p->rk != NULL) {
         p->discarding = true;
-        (void)rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        (void)rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE |
+                                        RD_KAFKA_PURGE_F_INFLIGHT);
         while (rd_kafka_poll(p->rk, 0) > 0)
             ;
     }
@@ -237,7 +247,8 @@ static void *unconst(const void *p)
     return (void *)(uintptr_t)p;
 }
 
-static int make_headers(struct span encoded, rd_kafka_headers_t **ret, struct err *err)
+static int make_headers(struct span encoded, rd_kafka_headers_t **ret,
+                        struct err *err)
 {
     rd_kafka_headers_t *h = rd_kafka_headers_new(8);
     struct headers_iter it;
@@ -258,15 +269,16 @@ static int make_headers(struct span encoded, rd_kafka_headers_t **ret, struct er
 
 static rd_kafka_resp_err_t send_plain(const struct producer_record *r)
 {
-    int n = rd_kafka_produce(r->topic->rkt, r->partition < 0 ? RD_KAFKA_PARTITION_UA
-                                                             : r->partition,
-                             0, unconst(r->value.data), r->value.len, r->key.data,
-                             r->key.len, r->opaque);
+    int n = rd_kafka_produce(
+        r->topic->rkt, r->partition < 0 ? RD_KAFKA_PARTITION_UA : r->partition,
+        0, unconst(r->value.data), r->value.len, r->key.data, r->key.len,
+        r->opaque);
 
     return n == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
 }
 
-static rd_kafka_resp_err_t send_full(struct producer *p, const struct producer_record *r,
+static rd_kafka_resp_err_t send_full(struct producer *p,
+                                     const struct producer_record *r,
                                      rd_kafka_headers_t *headers)
 {
     rd_kafka_vu_t v[7];
@@ -312,13 +324,16 @@ static int refused(struct producer *p, const struct producer_record *r,
     if (e == -EAGAIN)
         return err_again(err, -EAGAIN, "the producer's queue is full");
     if (code == RD_KAFKA_RESP_ERR__FATAL || atomic_load(&p->fatal))
-        return err_set(err, -EIO, "the producer %s has failed for good", p->name);
+        return err_set(err, -EIO, "the producer %s has failed for good",
+                       p->name);
     if (e != -EMSGSIZE && e != -ENOENT && e != -EACCES)
         e = -EINVAL;
-    return err_set(err, e, "topic %s: %s", r->topic->name, rd_kafka_err2str(code));
+    return err_set(err, e, "topic %s: %s", r->topic->name,
+                   rd_kafka_err2str(code));
 }
 
-int producer_send(struct producer *p, const struct producer_record *r, struct err *err)
+int producer_send(struct producer *p, const struct producer_record *r,
+                  struct err *err)
 {
     rd_kafka_headers_t *headers = NULL;
     rd_kafka_resp_err_t code;

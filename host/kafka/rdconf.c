@@ -40,7 +40,8 @@ static const struct owned owned_by_host[] = {
     {"group.id", "is the source's group_id"},
     {"enable.auto.commit", "must be false: positions are kept in the store"},
     {"auto.commit.enable", "must be false: positions are kept in the store"},
-    {"enable.auto.offset.store", "must be false: positions are kept in the store"},
+    {"enable.auto.offset.store",
+     "must be false: positions are kept in the store"},
     {"auto.offset.reset", "is the source's on_position_lost"},
     {"enable.partition.eof", "is set by the host"},
     {"isolation.level", "is always read_committed"},
@@ -48,11 +49,13 @@ static const struct owned owned_by_host[] = {
     {"statistics.interval.ms", "is set by the host"},
 };
 
-static const char *const lists[] = {"kafka.common", "kafka.producer", "kafka.consumer"};
+static const char *const lists[] = {"kafka.common", "kafka.producer",
+                                    "kafka.consumer"};
 
 static const struct owned *find_owned(const char *name)
 {
-    for (size_t i = 0; i < sizeof(owned_by_host) / sizeof(owned_by_host[0]); i++)
+    for (size_t i = 0; i < sizeof(owned_by_host) / sizeof(owned_by_host[0]);
+         i++)
         if (strcmp(owned_by_host[i].name, name) == 0)
             return &owned_by_host[i];
     return NULL;
@@ -63,12 +66,14 @@ static int set_one(rd_kafka_conf_t *rc, const char *name, const char *value,
 {
     char text[256] = "";
 
-    if (rd_kafka_conf_set(rc, name, value, text, sizeof(text)) == RD_KAFKA_CONF_OK)
+    if (rd_kafka_conf_set(rc, name, value, text, sizeof(text)) ==
+        RD_KAFKA_CONF_OK)
         return 0;
     return err_set(err, -EINVAL, "%s", text[0] != '\0' ? text : name);
 }
 
-static int set_pairs(rd_kafka_conf_t *rc, const struct rdconf_pair *p, struct err *err)
+static int set_pairs(rd_kafka_conf_t *rc, const struct rdconf_pair *p,
+                     struct err *err)
 {
     int r = 0;
 
@@ -78,16 +83,16 @@ static int set_pairs(rd_kafka_conf_t *rc, const struct rdconf_pair *p, struct er
 }
 
 /* One "name=value" of a user. */
-static int set_passed(rd_kafka_conf_t *rc, const char *setting, const char *list,
-                      struct err *err)
+static int set_passed(rd_kafka_conf_t *rc, const char *setting,
+                      const char *list, struct err *err)
 {
     const char *eq = strchr(setting, '=');
     const struct owned *o;
     char name[128];
 
     if (eq == NULL || eq == setting || (size_t)(eq - setting) >= sizeof(name))
-        return err_set(err, -EINVAL, "%s: \"%s\" is not of the form name=value", list,
-                       setting);
+        return err_set(err, -EINVAL, "%s: \"%s\" is not of the form name=value",
+                       list, setting);
     memcpy(name, setting, (size_t)(eq - setting));
     name[eq - setting] = '\0';
     o = find_owned(name);
@@ -98,8 +103,8 @@ static int set_passed(rd_kafka_conf_t *rc, const char *setting, const char *list
     return 0;
 }
 
-static int set_list(rd_kafka_conf_t *rc, const char *const *list, const char *name,
-                    struct err *err)
+static int set_list(rd_kafka_conf_t *rc, const char *const *list,
+                    const char *name, struct err *err)
 {
     int r = 0;
 
@@ -120,19 +125,18 @@ static int set_client_id(rd_kafka_conf_t *rc, const struct rdconf_want *w,
         buf_addc(&b, '-');
         buf_adds(&b, w->name);
     }
-    return set_one(rc, "client.id", buf_ok(&b) == 0 ? buf_cstr(&b) : "ontime", err);
+    return set_one(rc, "client.id", buf_ok(&b) == 0 ? buf_cstr(&b) : "ontime",
+                   err);
 }
 
 static const struct rdconf_pair common_defaults[] = {
-    {"socket.keepalive.enable", "true"},
-    {"socket.nagle.disable", "true"},
-    {"reconnect.backoff.ms", "50"},
-    {"reconnect.backoff.max.ms", "500"},
-    {"log.connection.close", "false"},
-    {NULL, NULL},
+    {"socket.keepalive.enable", "true"}, {"socket.nagle.disable", "true"},
+    {"reconnect.backoff.ms", "50"},      {"reconnect.backoff.max.ms", "500"},
+    {"log.connection.close", "false"},   {NULL, NULL},
 };
 
-int rdconf_make(const struct rdconf_want *want, rd_kafka_conf_t **ret, struct err *err)
+int rdconf_make(const struct rdconf_want *want, rd_kafka_conf_t **ret,
+                struct err *err)
 {
     const struct kafka_settings *set = want->set;
     const char *servers = set->bootstrap_servers;
@@ -149,8 +153,7 @@ int rdconf_make(const struct rdconf_want *want, rd_kafka_conf_t **ret, struct er
     if (r == 0 && want->role == RDCONF_CONSUMER)
         r = set_list(rc, set->consumer, lists[2], err);
     if (r == 0)
-        r = set_list(rc, want->passthrough, want->name != NULL ? want->name : "source",
-                     err);
+        r = set_list(rc, want->passthrough, "consumer", err);
     if (r == 0)
         r = set_client_id(rc, want, err);
     if (r == 0 && servers != NULL && servers[0] != '\0')
@@ -181,47 +184,45 @@ int rdconf_new(rd_kafka_type_t type, rd_kafka_conf_t **pconf, rd_kafka_t **ret,
     return 0;
 }
 
+static const struct {
+    rd_kafka_resp_err_t code;
+    int result;
+} results[] = {
+    {RD_KAFKA_RESP_ERR_NO_ERROR, 0},
+    {RD_KAFKA_RESP_ERR__QUEUE_FULL, -EAGAIN},
+    {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, -EMSGSIZE},
+    {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, -EMSGSIZE},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, -EACCES},
+    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, -EACCES},
+    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, -EACCES},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, -ENOENT},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, -ENOENT},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, -ENOENT},
+    {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, -EINVAL},
+    {RD_KAFKA_RESP_ERR_INVALID_RECORD, -EINVAL},
+    {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, -EINVAL},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT, -EINVAL},
+    {RD_KAFKA_RESP_ERR__INVALID_ARG, -EINVAL},
+    {RD_KAFKA_RESP_ERR__FATAL, -EIO},
+    {RD_KAFKA_RESP_ERR__TIMED_OUT, -ETIMEDOUT},
+    {RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, -ETIMEDOUT},
+    {RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE, -ETIMEDOUT},
+    {RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, -ETIMEDOUT},
+    {RD_KAFKA_RESP_ERR__PURGE_QUEUE, -ECANCELED},
+    {RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, -ECANCELED},
+    {RD_KAFKA_RESP_ERR__DESTROY, -ECANCELED},
+};
+
 int rdconf_errno(rd_kafka_resp_err_t code)
 {
-    switch ((int)code) {
-    case RD_KAFKA_RESP_ERR_NO_ERROR:
-        return 0;
-    case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-        return -EAGAIN;
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-        return -EMSGSIZE;
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-        return -EACCES;
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-        return -ENOENT;
-    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
-    case RD_KAFKA_RESP_ERR__INVALID_ARG:
-        return -EINVAL;
-    case RD_KAFKA_RESP_ERR__FATAL:
-        return -EIO;
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
-    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
-        return -ETIMEDOUT;
-    case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
-    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
-    case RD_KAFKA_RESP_ERR__DESTROY:
-        return -ECANCELED;
-    default:
-        return -ECOMM;
-    }
+    for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
+        if (results[i].code == code)
+            return results[i].result;
+    return -ECOMM;
 }
 
-void rdconf_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
+void rdconf_log(const rd_kafka_t *rk, int level, const char *fac,
+                const char *text)
 {
     enum log_level to = level >= 7   ? LOG_DEBUG
                         : level >= 5 ? LOG_INFO
@@ -232,8 +233,8 @@ void rdconf_log(const rd_kafka_t *rk, int level, const char *fac, const char *te
     if (strcmp(fac, "AUTOCREATE") == 0)
         to = LOG_DEBUG;
     log_at(to, "kafka", LOG_EVENT("librdkafka"),
-           LOG_STR("client", rk != NULL ? rd_kafka_name(rk) : ""), LOG_STR("facility", fac),
-           LOG_STR("text", text));
+           LOG_STR("client", rk != NULL ? rd_kafka_name(rk) : ""),
+           LOG_STR("facility", fac), LOG_STR("text", text));
 }
 
 void rdconf_count_error(const char *client)

@@ -55,7 +55,8 @@ static void test_settings(void **state)
     struct world *w = *state;
     const char *good[] = {"socket.timeout.ms=1234", NULL};
     const char *bad[] = {"session.timeout.ms=a", NULL};
-    const char *odd[] = {"session.timeout.ms=10", "max.poll.interval.ms=5", NULL};
+    const char *odd[] = {"session.timeout.ms=10", "max.poll.interval.ms=5",
+                         NULL};
     struct err err = {0};
 
     w->kafka.common = good;
@@ -103,25 +104,36 @@ static void test_missing_topics_are_named(void **state)
     };
     struct err err = {0};
 
-    assert_int_equal(
-        kafka_topics_ensure(&w->kafka, needs, 1, TOPIC_FAIL, 0, 5000, &err), 0);
+    assert_int_equal(kafka_topics_ensure(&w->kafka, needs, 1,
+                                         &(struct topic_policy){TOPIC_FAIL, 0},
+                                         5000, &err),
+                     0);
     assert_int_equal(needs[0].found, 4);
-    assert_int_equal(
-        kafka_topics_ensure(&w->kafka, needs, 3, TOPIC_FAIL, 2, 5000, &err), -ENOENT);
+    assert_int_equal(kafka_topics_ensure(&w->kafka, needs, 3,
+                                         &(struct topic_policy){TOPIC_FAIL, 2},
+                                         5000, &err),
+                     -ENOENT);
     assert_false(err.retry);
-    assert_non_null(strstr(err.text, "SMS_Retry (source sms_retry) is missing"));
+    assert_non_null(
+        strstr(err.text, "SMS_Retry (source sms_retry) is missing"));
     assert_non_null(strstr(err.text, "and so are others"));
-    assert_non_null(strstr(err.text, "kafka-topics.sh --bootstrap-server 127.0.0.1:"));
+    assert_non_null(
+        strstr(err.text, "kafka-topics.sh --bootstrap-server 127.0.0.1:"));
     assert_non_null(strstr(
-        err.text, "--create --topic SMS_Retry --partitions 6 --replication-factor 2"));
+        err.text,
+        "--create --topic SMS_Retry --partitions 6 --replication-factor 2"));
     assert_int_equal(needs[1].found, 0);
-    assert_int_equal(
-        kafka_topics_ensure(&w->kafka, needs, 3, TOPIC_WARN, 0, 5000, &err), 0);
+    assert_int_equal(kafka_topics_ensure(&w->kafka, needs, 3,
+                                         &(struct topic_policy){TOPIC_WARN, 0},
+                                         5000, &err),
+                     0);
     assert_int_equal(needs[0].found, 4);
     assert_int_equal(needs[2].found, 0);
     /* Looking did not make them. */
-    assert_int_equal(
-        kafka_topics_ensure(&w->kafka, needs + 1, 2, TOPIC_FAIL, 0, 5000, &err), -ENOENT);
+    assert_int_equal(kafka_topics_ensure(&w->kafka, needs + 1, 2,
+                                         &(struct topic_policy){TOPIC_FAIL, 0},
+                                         5000, &err),
+                     -ENOENT);
 }
 
 static void test_no_broker(void **state)
@@ -132,7 +144,9 @@ static void test_no_broker(void **state)
 
     w->kafka.bootstrap_servers = "127.0.0.1:1";
     assert_int_equal(
-        kafka_topics_ensure(&w->kafka, &need, 1, TOPIC_CREATE, 0, 300, &err), -ETIMEDOUT);
+        kafka_topics_ensure(&w->kafka, &need, 1,
+                            &(struct topic_policy){TOPIC_CREATE, 0}, 300, &err),
+        -ETIMEDOUT);
     assert_true(err.retry);
     assert_int_equal(need.found, -1);
 }
@@ -143,10 +157,14 @@ static void test_refused_creation_says_the_command(void **state)
     struct topic_need need = {.topic = "new", .why = "x", .partitions = 3};
     struct err err = {0};
 
-    assert_true(kafka_topics_ensure(&w->kafka, &need, 1, TOPIC_CREATE, 0, 3000, &err) < 0);
+    assert_true(kafka_topics_ensure(&w->kafka, &need, 1,
+                                    &(struct topic_policy){TOPIC_CREATE, 0},
+                                    3000, &err) < 0);
     assert_non_null(strstr(err.text, "kafka-topics.sh"));
     need.topic = "not a name!";
-    assert_true(kafka_topics_ensure(&w->kafka, &need, 1, TOPIC_CREATE, 0, 3000, &err) < 0);
+    assert_true(kafka_topics_ensure(&w->kafka, &need, 1,
+                                    &(struct topic_policy){TOPIC_CREATE, 0},
+                                    3000, &err) < 0);
 }
 
 static void test_topics_are_made(void **state)
@@ -166,16 +184,22 @@ static void test_topics_are_made(void **state)
     (void)snprintf(b, sizeof(b), "client-test-b-%d-%lld", (int)getpid(),
                    (long long)clock_boot_ms());
     w->kafka.bootstrap_servers = real;
-    assert_int_equal(
-        kafka_topics_ensure(&w->kafka, needs, 3, TOPIC_CREATE, 0, 20000, &err), 0);
+    assert_int_equal(kafka_topics_ensure(
+                         &w->kafka, needs, 3,
+                         &(struct topic_policy){TOPIC_CREATE, 0}, 20000, &err),
+                     0);
     assert_int_equal(needs[0].found, 3);
     assert_int_equal(needs[1].found, 1);
     assert_int_equal(needs[2].found, 3);
-    assert_int_equal(
-        kafka_topics_ensure(&w->kafka, needs, 3, TOPIC_CREATE, 0, 20000, &err), 0);
+    assert_int_equal(kafka_topics_ensure(
+                         &w->kafka, needs, 3,
+                         &(struct topic_policy){TOPIC_CREATE, 0}, 20000, &err),
+                     0);
     needs[0].topic = "not a name!";
-    assert_int_equal(
-        kafka_topics_ensure(&w->kafka, needs, 1, TOPIC_CREATE, 0, 20000, &err), -ENOENT);
+    assert_int_equal(kafka_topics_ensure(
+                         &w->kafka, needs, 1,
+                         &(struct topic_policy){TOPIC_CREATE, 0}, 20000, &err),
+                     -ENOENT);
     assert_non_null(strstr(err.text, "does not make it"));
 }
 

@@ -49,12 +49,18 @@ static void count(void *arg, const struct producer_report *r)
         assert_non_null(r->text);
 }
 
-static void open_producer(struct world *w, int64_t queue_records, int64_t timeout_ms)
+static void open_producer(struct world *w, int64_t queue_records,
+                          int64_t timeout_ms)
 {
     const struct producer_settings set = {
-        .kafka = &w->kafka, .name = "test", .queue_records = queue_records,
-        .queue_kb = 100000, .message_timeout_ms = timeout_ms, .linger_ms = 1,
-        .report = count, .arg = w,
+        .kafka = &w->kafka,
+        .name = "test",
+        .queue_records = queue_records,
+        .queue_kb = 100000,
+        .message_timeout_ms = timeout_ms,
+        .linger_ms = 1,
+        .report = count,
+        .arg = w,
     };
     struct err err = {0};
 
@@ -70,7 +76,8 @@ static int setup(void **state)
     log_set_fd(-1);
     assert_int_equal(embedded_start(1, &w->broker, &err), 0);
     assert_int_equal(embedded_topic(w->broker, "out", 3, &err), 0);
-    assert_int_equal(embedded_topic(w->broker, "out", 3, &err), 0); /* again: fine */
+    assert_int_equal(embedded_topic(w->broker, "out", 3, &err),
+                     0); /* again: fine */
     w->kafka.bootstrap_servers = embedded_bootstrap(w->broker);
     *state = w;
     return 0;
@@ -99,13 +106,15 @@ static rd_kafka_t *reader(struct world *w, const char *topic, int partitions)
     rd_kafka_t *rk;
     char why[200];
 
-    rd_kafka_conf_set(rc, "bootstrap.servers", w->kafka.bootstrap_servers, why, sizeof(why));
+    rd_kafka_conf_set(rc, "bootstrap.servers", w->kafka.bootstrap_servers, why,
+                      sizeof(why));
     rd_kafka_conf_set(rc, "group.id", "reader", why, sizeof(why));
     rk = rd_kafka_new(RD_KAFKA_CONSUMER, rc, why, sizeof(why));
     assert_non_null(rk);
     rd_kafka_poll_set_consumer(rk);
     for (int i = 0; i < partitions; i++)
-        rd_kafka_topic_partition_list_add(l, topic, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+        rd_kafka_topic_partition_list_add(l, topic, i)->offset =
+            RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_assign(rk, l);
     rd_kafka_topic_partition_list_destroy(l);
     return rk;
@@ -137,8 +146,8 @@ static void test_all_fields_arrive(void **state)
 {
     struct world *w = *state;
     struct buf hb = BUF_INIT(1000);
-    struct producer_record r = {.partition = 2, .timestamp_ms = 1700000000123,
-                                .opaque = w};
+    struct producer_record r = {
+        .partition = 2, .timestamp_ms = 1700000000123, .opaque = w};
     rd_kafka_t *rk;
     rd_kafka_message_t *m;
     rd_kafka_headers_t *h;
@@ -195,7 +204,8 @@ static void test_null_and_empty_differ(void **state)
 
     open_producer(w, 1000, 10000);
     r.topic = producer_topic(w->p, "out");
-    assert_int_equal(producer_send(w->p, &r, NULL), 0); /* null key, null value */
+    assert_int_equal(producer_send(w->p, &r, NULL),
+                     0); /* null key, null value */
     r.key = text("");
     r.value = text("");
     assert_int_equal(producer_send(w->p, &r, NULL), 0);
@@ -222,7 +232,8 @@ static void test_keys_go_where_java_puts_them(void **state)
         int32_t partition; /* toPositive(murmur2(key)) % 3 */
     } rows[] = {{"kafka", 2}, {"giberish123456789", 2}, {"1234", 1}, {"1", 0}};
     struct producer_record r = {.partition = -1};
-    static const uint32_t murmur[] = {0xd067cf64u, 0x8f552b0cu, 0x9fc97b14u, 0x0u};
+    static const uint32_t murmur[] = {0xd067cf64u, 0x8f552b0cu, 0x9fc97b14u,
+                                      0x0u};
     rd_kafka_t *rk;
 
     open_producer(w, 1000, 10000);
@@ -273,7 +284,8 @@ static void test_unknown_partition_and_bad_headers_are_refused(void **state)
 
     open_producer(w, 10, 10000);
     r.topic = producer_topic(w->p, "out");
-    assert_int_equal(producer_send(w->p, &r, &err), 0); /* learns the partitions */
+    assert_int_equal(producer_send(w->p, &r, &err),
+                     0); /* learns the partitions */
     assert_int_equal(producer_flush(w->p, 10000), 0);
     r.partition = 7;
     assert_int_equal(producer_send(w->p, &r, &err), -ENOENT);
@@ -288,7 +300,8 @@ static void test_results_of_the_broker(void **state)
 {
     struct world *w = *state;
     char why[200];
-    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof(why));
+    rd_kafka_t *rk =
+        rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof(why));
     rd_kafka_mock_cluster_t *mc = rd_kafka_mock_cluster_new(rk, 1);
     struct producer_record r = {.partition = 0, .value = text("x")};
 
@@ -306,8 +319,8 @@ static void test_results_of_the_broker(void **state)
     assert_int_equal(producer_send(w->p, &r, NULL), 0);
     assert_int_equal(producer_flush(w->p, 10000), 0);
     assert_int_equal(w->last_result, 0);
-    rd_kafka_mock_push_request_errors(mc, PRODUCE_KEY, 1,
-                                      RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    rd_kafka_mock_push_request_errors(
+        mc, PRODUCE_KEY, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
     assert_int_equal(producer_send(w->p, &r, NULL), 0);
     assert_int_equal(producer_flush(w->p, 10000), 0);
     assert_int_equal(w->last_result, -EACCES);
@@ -358,8 +371,11 @@ static void test_settings_pass_through(void **state)
     const char *bad[] = {"linger.mx=3", NULL};
     const char *ours[] = {"acks=1", NULL};
     const char *no_eq[] = {"compression.codec", NULL};
-    struct producer_settings set = {.kafka = &w->kafka, .name = "t", .queue_records = 10,
-                                    .queue_kb = 10, .message_timeout_ms = 1000};
+    struct producer_settings set = {.kafka = &w->kafka,
+                                    .name = "t",
+                                    .queue_records = 10,
+                                    .queue_kb = 10,
+                                    .message_timeout_ms = 1000};
     struct err err = {0};
 
     w->kafka.producer = good;
