@@ -11,6 +11,8 @@
 
 #include "bench/cases.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "bench/report.h"
 #include "bench/stage.h"
@@ -19,7 +21,7 @@
 
 #define AHEAD_MS 2500
 #define SECONDS 15 /* of jobs on time */
-#define RESTART_MS 4000
+#define RESTART_MS 3000
 
 static const char *const parked[] = {"apps.sms_retry.enabled=false", NULL};
 
@@ -136,6 +138,9 @@ static int look(struct stage *s, struct tally *t, int64_t on_time,
                         (double)(overdue.last_ms - overdue.first_ms + 1));
     report_add(s->bench->report, s->c, "on_time_meanwhile", (double)during.jobs,
                "jobs");
+    if (during.jobs == 0)
+        return err_set(err, -EIO,
+                       "no job was on time while the overdue drained");
     tally_report_lateness(&during, s->bench, s->c);
     return tally_verdict(&all, t, s->bench, s->c, false, err);
 }

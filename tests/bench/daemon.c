@@ -98,6 +98,17 @@ static int is_ready(void *arg, struct err *err)
     return r < 0 ? r : get(d, "/health/ready") == 200;
 }
 
+/* Nothing in our environment may change ontimed's settings. */
+static void clean_environment(void)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; environ[i] != NULL; i++)
+        if (strncmp(environ[i], "ONTIME_", 7) != 0)
+            environ[kept++] = environ[i];
+    environ[kept] = NULL;
+}
+
 static void child(const struct daemon *d, char *const *argv)
 {
     char path[200];
@@ -108,6 +119,7 @@ static void child(const struct daemon *d, char *const *argv)
     fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
         _exit(126);
+    clean_environment();
     (void)execv(argv[0], argv);
     (void)dprintf(STDERR_FILENO, "%s: %s\n", argv[0], err_name(errno));
     _exit(127);

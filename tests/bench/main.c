@@ -37,7 +37,7 @@ static const struct bench_case cases[] = {
     {"steady_10k", "sqlite", "at_least_once", case_steady, 200000, 50000,
      10000},
     {"pending", "sqlite", "at_least_once", case_pending, 1000000, 200000, 0},
-    {"overdue", "sqlite", "at_least_once", case_overdue, 1000000, 200000, 1000},
+    {"overdue", "sqlite", "at_least_once", case_overdue, 1000000, 600000, 1000},
 };
 
 #define CASES (sizeof(cases) / sizeof(cases[0]))
@@ -143,6 +143,44 @@ static void add_setting(struct bench *b, const char *text)
         b->settings[b->setting_count++] = text;
 }
 
+/* false: no such option, or --help. */
+static bool take_option(struct run *run, int o)
+{
+    struct bench *b = &run->bench;
+
+    switch (o) {
+    case 'b':
+        b->bootstrap = optarg;
+        return true;
+    case 'd':
+        b->ontimed = optarg;
+        return true;
+    case 'p':
+        b->plugins = optarg;
+        return true;
+    case 'o':
+        run->out = optarg;
+        return true;
+    case 'c':
+        run->only = optarg;
+        return true;
+    case 's':
+        add_setting(b, optarg);
+        return true;
+    case 'B':
+        b->broker = (pid_t)strtol(optarg, NULL, 10);
+        return true;
+    case 'q':
+        b->quick = true;
+        return true;
+    case 'k':
+        b->keep = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* 0: go on; else the status + 1. */
 static int parse(int argc, char **argv, struct run *run)
 {
@@ -159,42 +197,12 @@ static int parse(int argc, char **argv, struct run *run)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    struct bench *b = &run->bench;
+    const struct bench *b = &run->bench;
     int o;
 
-    while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (o) {
-        case 'b':
-            b->bootstrap = optarg;
-            break;
-        case 'd':
-            b->ontimed = optarg;
-            break;
-        case 'p':
-            b->plugins = optarg;
-            break;
-        case 'o':
-            run->out = optarg;
-            break;
-        case 'c':
-            run->only = optarg;
-            break;
-        case 's':
-            add_setting(b, optarg);
-            break;
-        case 'B':
-            b->broker = (pid_t)strtol(optarg, NULL, 10);
-            break;
-        case 'q':
-            b->quick = true;
-            break;
-        case 'k':
-            b->keep = true;
-            break;
-        default:
+    while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
+        if (!take_option(run, o))
             return usage(o == 'h' ? stdout : stderr) + 1;
-        }
-    }
     if (b->bootstrap == NULL || b->ontimed == NULL || b->plugins == NULL ||
         *b->bootstrap == '\0')
         return usage(stderr) + 1;

@@ -39,6 +39,7 @@ struct bench {
 
 struct span_of_time { /* since its start */
     int64_t wall_ns;
+    int64_t longest_ns; /* of what was added to it */
     double cpu;
     int64_t io[2]; /* bytes read, written: not disturbed by anybody */
 };
@@ -83,9 +84,11 @@ static void start(struct span_of_time *t)
 /* Adds what has passed since `t` to *sum. */
 static void stop(const struct span_of_time *t, struct span_of_time *sum)
 {
-    int64_t io[2];
+    int64_t ns = clock_mono_ns() - t->wall_ns, io[2];
 
-    sum->wall_ns += clock_mono_ns() - t->wall_ns;
+    sum->wall_ns += ns;
+    if (ns > sum->longest_ns)
+        sum->longest_ns = ns;
     sum->cpu += cpu_seconds() - t->cpu;
     io_bytes(io);
     sum->io[0] += io[0] - t->io[0];
@@ -97,10 +100,11 @@ static void report(const char *what, size_t rows, const struct span_of_time *t)
     double wall = (double)t->wall_ns / 1e9;
 
     (void)printf("%-22s %9zu rows  %8.0f rows/s  %6.2f us CPU/row"
-                 "  %5lld B read, %5lld B written/row\n", what,
+                 "  %5lld B read, %5lld B written/row, longest %lld ms\n", what,
                  rows, (double)rows / wall, t->cpu * 1e6 / (double)rows,
                  (long long)t->io[0] / (long long)rows,
-                 (long long)t->io[1] / (long long)rows);
+                 (long long)t->io[1] / (long long)rows,
+                 (long long)t->longest_ns / 1000000);
     (void)fflush(stdout);
 }
 
@@ -204,6 +208,10 @@ static void ingest(struct bench *b)
         put_rows(b, n, now, DAY_MS, &part);
         all.wall_ns += part.wall_ns;
         all.cpu += part.cpu;
+        all.io[0] += part.io[0];
+        all.io[1] += part.io[1];
+        if (part.longest_ns > all.longest_ns)
+            all.longest_ns = part.longest_ns;
         if (done == 0)
             first = part;
         report("ingest", n, &part);

@@ -58,6 +58,38 @@ static int answer(rd_kafka_queue_t *queue, const char *name, struct err *err)
     return r;
 }
 
+struct visible {
+    rd_kafka_t *rk;
+    rd_kafka_topic_t *topic;
+};
+
+/* A broker learns of a topic a moment after the controller has made it. */
+static int is_visible(void *arg, struct err *err)
+{
+    const struct rd_kafka_metadata *md;
+    struct visible *v = arg;
+    int led = 0;
+
+    (void)err;
+    if (rd_kafka_metadata(v->rk, 0, v->topic, &md, ADMIN_MS) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    for (int i = 0; md->topic_cnt == 1 && i < md->topics[0].partition_cnt; i++)
+        led += md->topics[0].partitions[i].leader >= 0;
+    rd_kafka_metadata_destroy(md);
+    return led == PARTITIONS;
+}
+
+static int wait_visible(rd_kafka_t *rk, const char *name, struct err *err)
+{
+    struct visible v = {rk, rd_kafka_topic_new(rk, name, NULL)};
+    int r = bench_wait("the new topic has leaders", ADMIN_MS, 20, is_visible,
+                       &v, err);
+
+    rd_kafka_topic_destroy(v.topic);
+    return r;
+}
+
 int topics_create(const struct bench *b, const char *name, struct err *err)
 {
     char text[256] = "no memory";
@@ -79,6 +111,8 @@ int topics_create(const struct bench *b, const char *name, struct err *err)
     rd_kafka_CreateTopics(rk, &topic, 1, NULL, queue);
     r = answer(queue, name, err);
     rd_kafka_NewTopic_destroy(topic);
+    if (r == 0)
+        r = wait_visible(rk, name, err);
 out:
     rd_kafka_queue_destroy(queue);
     rd_kafka_destroy(rk);

@@ -14,7 +14,8 @@ int topics_client(const struct bench *b, rd_kafka_type_t type,
                   rd_kafka_conf_t *conf, const char *const *pairs,
                   rd_kafka_t **ret, struct err *err);
 
-/* With PARTITIONS, and LogAppendTime as the records' time. */
+/* With PARTITIONS, and LogAppendTime as the records' time; returns when clients
+ * can use it. */
 int topics_create(const struct bench *b, const char *name, struct err *err);
 void topics_delete(const struct bench *b, const char *name); /* or tries */
 
