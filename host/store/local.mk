@@ -11,6 +11,8 @@ host_store_libstore_a_SOURCES = \
 	host/store/sqlite/apps.h \
 	host/store/sqlite/change.c \
 	host/store/sqlite/change.h \
+	host/store/sqlite/checkpoint.c \
+	host/store/sqlite/checkpoint.h \
 	host/store/sqlite/chunk.c \
 	host/store/sqlite/chunk.h \
 	host/store/sqlite/filter.c \

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/sqlite/checkpoint.h"
 #include "store/sqlite/finish.h"
 
 #define READER_CACHE_KB 2048
@@ -32,7 +33,7 @@ int sq_connect(const char *path, int64_t cache_kb, bool writing,
     (void)snprintf(sql, sizeof(sql),
                    "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
                    "PRAGMA cache_size=-%lld;PRAGMA temp_store=MEMORY;"
-                   "PRAGMA wal_autocheckpoint=32768;PRAGMA query_only=%d",
+                   "PRAGMA journal_size_limit=268435456;PRAGMA query_only=%d",
                    (long long)cache_kb, !writing);
     r = sq_exec(*ret, sql, err);
     return r < 0 ? err_wrap(err, "%s", path) : 0;
@@ -113,6 +114,8 @@ int sq_session_open(struct store *s, bool writing, struct store_session **ret,
         r = claim(x, err);
     if (r == 0 && writing)
         r = count_wishes(x, err);
+    if (r == 0 && writing)
+        r = sq_checkpoint_start(x->db, st->path, &x->checkpoint, err);
     if (r < 0) {
         sq_session_close(&x->base);
         return r;
@@ -126,6 +129,7 @@ void sq_session_close(struct store_session *sx)
     struct sq_session *x = sq_session(sx);
 
     sq_rollback(x);
+    sq_checkpoint_stop(&x->checkpoint);
     for (int i = 0; i < SQL_COUNT; i++)
         (void)sqlite3_finalize(x->stmts[i]);
     (void)sqlite3_close(x->db);
@@ -154,9 +158,12 @@ int sq_begin(struct sq_session *x, bool sync, struct err *err)
             return r;
         x->synced = sync;
     }
+    sq_checkpoint_enter(x->checkpoint);
     r = run(x, SQL_BEGIN, err);
     if (r == 0)
         x->open_txn = true;
+    else
+        sq_checkpoint_leave(x->checkpoint);
     return r;
 }
 
@@ -172,6 +179,7 @@ void sq_rollback(struct sq_session *x)
     /* Some failures have rolled it back already. */
     if (!sqlite3_get_autocommit(x->db))
         (void)run(x, SQL_ROLLBACK, NULL);
+    sq_checkpoint_leave(x->checkpoint);
     sq_apps_rollback(&x->apps);
     sq_names_rollback(x->st);
     x->sorted = x->was_sorted;
@@ -216,6 +224,7 @@ int sq_commit(struct sq_session *x, const struct sq_ledger *ledger,
         return r;
     }
     x->open_txn = false;
+    sq_checkpoint_leave(x->checkpoint);
     x->wseq++;
     sq_apps_committed(&x->apps);
     sq_names_commit(x->st);

@@ -45,6 +45,7 @@ struct sq_session {
     struct sq_apps apps;
 
     /* the writing session's */
+    struct sq_checkpoint *checkpoint;
     bool open_txn;
     bool synced;         /* `synchronous` stands at FULL */
     int64_t epoch, wseq; /* of slot 0, as we know them */
