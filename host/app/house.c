@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define ATTEMPTS_SPARE 4096 /* ended attempts on their way, beyond the window */
+#define ATTEMPTS_MOST (1u << 20) /* plug/attempt.h: tokens count no further */
 #define CLOSE_MS 10000
 
 /* ---- what the rooms tell each other ----------------------------------------------------- */
@@ -176,12 +177,20 @@ static int start_commit(struct house *h, struct err *err)
     return commit_start(&set, &h->commit, err);
 }
 
+/* A full table only makes dispatch wait. */
+static uint32_t attempts_for(const struct conf *c)
+{
+    int64_t n = c->sched_window_jobs + ATTEMPTS_SPARE;
+
+    return n < ATTEMPTS_MOST ? (uint32_t)n : ATTEMPTS_MOST;
+}
+
 static int start_dispatch(struct house *h, struct err *err)
 {
     struct dispatch_settings set = {
         .workers = (unsigned)h->conf->dispatch_workers,
         .max_workers = (unsigned)h->conf->dispatch_max_workers,
-        .attempts = (uint32_t)h->conf->sched_window_jobs + ATTEMPTS_SPARE,
+        .attempts = attempts_for(h->conf),
         .overdue_after_ms = h->conf->sched_overdue_after_ms,
         .store_id = store_id(h->store),
         .ended = on_ended,
@@ -391,7 +400,6 @@ int house_stop(struct house **ph)
 {
     struct house *h = *ph;
     int64_t deadline;
-    bool whole;
 
     *ph = NULL;
     deadline = clock_boot_ms() + h->conf->stop_drain_ms;
@@ -401,16 +409,17 @@ int house_stop(struct house **ph)
     sources_stop(h, deadline);
     drain(h, deadline);
     httpd_stop(&h->httpd);
-    if (h->writer != NULL)
-        writer_stop(&h->writer, deadline + 1000);
+    if (h->writer != NULL) /* it stays: the threads below still turn to it */
+        writer_close(h->writer, deadline + 1000);
     commit_stop(&h->commit);
     sched_stop(&h->sched);
-    whole = dispatch_stop(&h->dispatch);
-    if (!whole) { /* a plugin has not come back: its code and state stay */
+    if (!dispatch_join(h->dispatch)) { /* its code and state stay */
         log_warn("app", LOG_EVENT("stopped"), LOG_STR("note", "a plugin hangs"));
         return 1;
     }
+    writer_stop(&h->writer, deadline);
     close_instances(h);
+    (void)dispatch_stop(&h->dispatch); /* plugins' threads have used it until now */
     plugin_loader_free(&h->loader);
     free_rest(h);
     log_info("app", LOG_EVENT("stopped"));

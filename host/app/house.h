@@ -105,6 +105,8 @@ int house_check(const struct conf *c, struct err *err);
 /* kafka.c */
 int kafka_prepare(struct house *h, struct err *err);
 void kafka_forget(struct house *h);
+/* The topics of a new configuration are looked up, or made, as configured. */
+int kafka_follow(struct house *h, const struct conf *c, struct err *err);
 int connector_start(struct house *h, struct err *err);
 void connector_stop(struct house *h);
 

@@ -208,6 +208,23 @@ static int connect_once(struct house *h, int timeout_ms, struct err *err)
     return r;
 }
 
+int kafka_follow(struct house *h, const struct conf *c, struct err *err)
+{
+    struct err own;
+    int r;
+
+    if (!atomic_load(&h->connected))
+        return 0; /* the connector will look at the configuration of then */
+    r = ensure_topics(h, c, FIRST_TRY_MS, &own);
+    if (r < 0 && own.retry) {
+        log_warn("app", LOG_EVENT("topics_not_checked"), LOG_ERR(&own));
+        return 0;
+    }
+    if (r < 0 && err != NULL)
+        *err = own;
+    return r;
+}
+
 static void *run_connector(void *arg)
 {
     struct house *h = arg;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -179,6 +180,7 @@ int main(int argc, char **argv)
 
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit is an error like any other */
+    (void)umask(027); /* jobs are nobody else's business */
     (void)mallopt(M_ARENA_MAX, 2); /* many threads, little memory */
     if (options_parse(argc, argv, &o, &err) < 0) {
         fprintf(stderr, "ontimed: %s\n", err.text);

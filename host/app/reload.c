@@ -192,6 +192,11 @@ static int try_reload(struct house *h, char **ret_report, struct err *err)
         return r;
     free(*ret_report);
     *ret_report = NULL;
+    r = kafka_follow(h, conf, err);
+    if (r < 0) {
+        conf_unref(&conf);
+        return r;
+    }
     set.init_timeout_ms = conf->plugins_init_timeout_ms;
     r = registry_build(conf, h->registry, &set, &fresh, ret_report, err);
     if (r == 0) {

@@ -93,6 +93,12 @@ static void restore_case(const struct conf *c, char *path)
                 c->apps[index].settings[i].name);
 }
 
+/* ontimectl's variables, which may well be in the same environment. */
+static bool is_of_client(const char *name)
+{
+    return strcmp(name, "ONTIME_SOCKET") == 0 || strcmp(name, "ONTIME_URL") == 0;
+}
+
 static void take_variable(struct conf_build *b, const char *name,
                           const char *value)
 {
@@ -102,6 +108,8 @@ static void take_variable(struct conf_build *b, const char *name,
     char path[CONF_PATH_MAX];
     struct conf_where w;
 
+    if (is_of_client(name))
+        return;
     path_from(name + strlen(PREFIX), path);
     restore_case(b->c, path);
     if (!conf_where(path, &w) || w.group)

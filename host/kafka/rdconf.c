@@ -229,8 +229,9 @@ void rdconf_log(const rd_kafka_t *rk, int level, const char *fac,
                         : level >= 3 ? LOG_WARN
                                      : LOG_ERROR;
 
-    /* The embedded broker is too simple to be told; nobody else is. */
-    if (strcmp(fac, "AUTOCREATE") == 0)
+    /* The embedded broker is too simple to be told; nobody else is.  That a
+     * broker is away is said by whoever needs it, with patience. */
+    if (strcmp(fac, "AUTOCREATE") == 0 || strcmp(fac, "FAIL") == 0)
         to = LOG_DEBUG;
     log_at(to, "kafka", LOG_EVENT("librdkafka"),
            LOG_STR("client", rk != NULL ? rd_kafka_name(rk) : ""),
