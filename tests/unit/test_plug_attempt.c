@@ -198,6 +198,24 @@ static void within_bounds_a_flood_is_fine(void **state)
     box_close(&big);
 }
 
+/* The bound is on all of an attempt, not on each record alone. */
+static void many_records_are_one_sum(void **state)
+{
+    struct plugin_instance *i;
+    struct attempt *a;
+    struct box small;
+
+    (void)state;
+    box_open(&small, 1, 9u << 20); /* each of them would fit */
+    i = yard_ready(&yard, "fix_flood", small.table);
+    a = box_result(&small, i, 1, NULL);
+    assert_int_equal(a->outcome, ONTIME_FAIL);
+    expect_message(a, "a record or follow-up was refused: too large");
+    attempt_free(&a);
+    yard_done(&i);
+    box_close(&small);
+}
+
 static void a_code_that_is_none_fails(void **state)
 {
     struct plugin_instance *i = yard_ready(&yard, "fix_code", box.table);
@@ -419,7 +437,7 @@ static void a_hanging_call_keeps_its_job(void **state)
     struct plugin_instance *i = yard_ready(&yard, "fix_hang", box.table);
     struct runner r;
     struct attempt *a;
-    struct job *copy;
+    struct job *copy, *own;
     uint64_t token;
 
     (void)state;
@@ -428,8 +446,9 @@ static void a_hanging_call_keeps_its_job(void **state)
     assert_int_equal(attempt_expire(box.table, token, ATTEMPT_TIMEOUT, 2), 0);
     a = box_next(&box);
     assert_int_equal(a->outcome, ONTIME_RETRY);
+    own = a->job;
     copy = attempt_take_job(a);
-    assert_ptr_not_equal(copy, a->job);
+    assert_ptr_not_equal(copy, own);
     assert_int_equal(copy->id, 5);
     assert_true(span_eqs(copy->payload, yard.release));
     job_free(&copy);
@@ -497,6 +516,7 @@ int main(int argc, char **argv)
         T(retry_drops_them_and_has_a_text),
         T(a_refused_record_is_a_failure),
         T(within_bounds_a_flood_is_fine),
+        T(many_records_are_one_sum),
         T(a_code_that_is_none_fails),
         T(the_first_answer_counts),
         T(nothing_is_emitted_after_the_end),
