@@ -22,9 +22,8 @@
 
 /* ---- opening ------------------------------------------------------------- */
 
-int attempt_open(struct attempt_table *t, struct plugin_instance *i,
-                 struct job *job, int64_t now_ms, int64_t deadline_ms,
-                 struct attempt **ret)
+int attempt_open_owned(struct attempt_table *t, struct plugin_instance *i,
+                       const struct attempt_start *start, struct attempt **ret)
 {
     int r = instance_attempt_begin(i);
     struct cell *s;
@@ -37,13 +36,24 @@ int attempt_open(struct attempt_table *t, struct plugin_instance *i,
         instance_unref(&i);
         return r;
     }
-    s->a.job = job;
+    s->a.job = start->job;
+    s->a.owner = start->owner;
     s->a.instance = i; /* with the reference of instance_attempt_begin */
-    s->a.opened_ms = now_ms;
+    s->a.opened_ms = start->now_ms;
     list_init(&s->a.link);
-    cell_open(s, deadline_ms);
+    cell_open(s, start->deadline_ms);
     *ret = &s->a;
     return 0;
+}
+
+int attempt_open(struct attempt_table *t, struct plugin_instance *i,
+                 struct job *job, int64_t now_ms, int64_t deadline_ms,
+                 struct attempt **ret)
+{
+    const struct attempt_start start = {
+        .job = job, .now_ms = now_ms, .deadline_ms = deadline_ms};
+
+    return attempt_open_owned(t, i, &start, ret);
 }
 
 int attempt_abort(struct attempt *a, struct job **ret_job)

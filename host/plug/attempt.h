@@ -72,7 +72,7 @@ struct attempt_decision {
  * attempt_run, then nobody, then the receiver of `ended`. */
 struct attempt {
     struct list link;         /* the owner's */
-    void *owner;              /* the owner's; NULL at open */
+    void *owner;              /* the owner's; as given to attempt_open_owned */
     struct job *job;          /* NULL after attempt_take_job */
     struct plugin_instance *instance; /* a reference */
     uint64_t token;           /* never 0, never the same twice */
@@ -128,6 +128,15 @@ uint32_t attempt_table_open(const struct attempt_table *t); /* open */
 int attempt_open(struct attempt_table *t, struct plugin_instance *i,
                  struct job *job, int64_t now_ms, int64_t deadline_ms,
                  struct attempt **ret);
+
+struct attempt_start {
+    struct job *job;
+    int64_t now_ms, deadline_ms;
+    void *owner; /* attempt.owner: there before anybody can end the attempt */
+};
+/* The same for callers who need attempt.owner in `ended`. */
+int attempt_open_owned(struct attempt_table *t, struct plugin_instance *i,
+                       const struct attempt_start *start, struct attempt **ret);
 
 /*
  * Calls execute for an attempt that the caller has just opened, and ends it by

@@ -43,6 +43,7 @@ struct writer {
     struct list loads, others;
     bool stop;
     int64_t deadline_ms; /* boot clock, once stop is set */
+    bool ended;          /* somebody joins, or has joined, the thread */
 
     atomic_bool healthy; /* any thread */
 
@@ -385,18 +386,26 @@ int writer_start(struct store *s, struct writer **ret, struct err *err)
     return r;
 }
 
-void writer_stop(struct writer **pw, int64_t deadline_boot_ms)
+void writer_close(struct writer *w, int64_t deadline_boot_ms)
 {
-    struct writer *w = *pw;
+    bool ended;
 
-    if (w == NULL)
-        return;
     (void)pthread_mutex_lock(&w->mtx);
     w->stop = true;
     w->deadline_ms = deadline_boot_ms;
+    ended = w->ended;
+    w->ended = true;
     (void)pthread_cond_broadcast(&w->wake);
     (void)pthread_mutex_unlock(&w->mtx);
-    (void)pthread_join(w->thread, NULL);
+    if (!ended)
+        (void)pthread_join(w->thread, NULL);
+}
+
+void writer_stop(struct writer **pw, int64_t deadline_boot_ms)
+{
+    if (*pw == NULL)
+        return;
+    writer_close(*pw, deadline_boot_ms);
     writer_free(pw);
 }
 

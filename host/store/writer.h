@@ -61,7 +61,10 @@ struct writer_request {
 
 int writer_start(struct store *s, struct writer **ret, struct err *err);
 /* Finishes what was handed in (a request that needs the store back is given up
- * at the deadline with -ECANCELED), then ends the thread. */
+ * at the deadline with -ECANCELED), then ends the thread.  From then on, until
+ * writer_stop, every submit answers -EPIPE.  May be called again. */
+void writer_close(struct writer *w, int64_t deadline_boot_ms);
+/* The same, and frees: when nobody submits any more. */
 void writer_stop(struct writer **pw, int64_t deadline_boot_ms);
 /* The request stays the caller's memory until done was called.  -EPIPE after stop. */
 int writer_submit(struct writer *w, struct writer_request *r);
