@@ -15,7 +15,8 @@ static double filled(const struct bucket *b, int64_t now_ns)
 
 void bucket_init(struct bucket *b, double rate, double burst, int64_t now_ns)
 {
-    *b = (struct bucket){rate, burst < 1 ? 1 : burst, burst < 1 ? 1 : burst, now_ns};
+    *b = (struct bucket){rate, burst < 1 ? 1 : burst, burst < 1 ? 1 : burst,
+                         now_ns};
 }
 
 size_t bucket_take(struct bucket *b, size_t want, int64_t now_ns)

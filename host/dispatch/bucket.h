@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 struct bucket {
-    double rate;    /* tokens a second; 0: no limit */
-    double burst;   /* the most that is saved up; >= 1 */
+    double rate;  /* tokens a second; 0: no limit */
+    double burst; /* the most that is saved up; >= 1 */
     double tokens;
-    int64_t at_ns;  /* when tokens was true */
+    int64_t at_ns; /* when tokens was true */
 };
 
 void bucket_init(struct bucket *b, double rate, double burst, int64_t now_ns);

@@ -9,85 +9,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/thread.h"
-#include "metrics/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_MS 20
-#define BLOCKED_NS (10 * 1000000) /* in one call for so long: others need a worker */
-
-/* ---- the ticker ------------------------------------------------------------------ */
-
-/* How many workers are free or busy computing, not blocked in a plugin. */
-static unsigned active_workers(struct dispatch *d, int64_t now_ns)
-{
-    unsigned blocked = 0;
-
-    for (struct list *e = d->workers.next, *next; e != &d->workers; e = next) {
-        next = e->next;
-        blocked += worker_check(list_of(e, struct worker, link), now_ns, BLOCKED_NS);
-    }
-    return d->worker_count - blocked;
-}
-
-static void keep_workers(struct dispatch *d, int64_t now_ns)
-{
-    unsigned active = active_workers(d, now_ns);
-    int64_t wake_ns = INT64_MAX;
-    size_t most;
-    struct err err;
-
-    while (active < d->set.workers && d->worker_count < d->set.max_workers &&
-           slot_next(d, now_ns, &wake_ns, &most) != NULL) {
-        if (worker_start(d, &err) < 0) {
-            log_error("dispatch", LOG_EVENT("no_worker"), LOG_ERR(&err));
-            return;
-        }
-        active++;
-    }
-}
-
-static void tick(struct dispatch *d)
-{
-    int64_t now_ns = clock_mono_ns();
-    bool news = false;
-
-    (void)attempt_expire_due(d->attempts, clock_wall_ms());
-    pthread_mutex_lock(&d->mtx);
-    for (size_t i = 0; i < d->slot_count; i++) {
-        struct slot *s = d->slots[i];
-
-        news |= slot_former_gone(s);
-        if (s != NULL && s->name != NULL) {
-            metric_set(s->m_queue, (int64_t)s->queues.count);
-            metric_set(s->m_open, s->open);
-        }
-    }
-    keep_workers(d, now_ns);
-    if (news)
-        pthread_cond_broadcast(&d->work);
-    pthread_mutex_unlock(&d->mtx);
-}
-
-static void *run_ticker(void *arg)
-{
-    struct dispatch *d = arg;
-    struct timespec t = {.tv_nsec = TICK_MS * 1000000};
-    bool stop = false;
-
-    while (!stop) {
-        (void)nanosleep(&t, NULL);
-        tick(d);
-        pthread_mutex_lock(&d->mtx);
-        stop = d->stopping;
-        pthread_mutex_unlock(&d->mtx);
-    }
-    return NULL;
-}
+#define CUT_OFF_MS 1000 /* at a stop: for calls of ours to come to an end */
+#define COME_BACK_MS                                                           \
+    1000 /* and for calls of plugins, whose attempts have ended */
 
 /* ---- starting and stopping ---------------------------------------------------------- */
 
@@ -117,10 +47,7 @@ static int start_threads(struct dispatch *d, struct err *err)
     for (unsigned i = 0; i < d->set.workers && r == 0; i++)
         r = worker_start(d, err);
     pthread_mutex_unlock(&d->mtx);
-    if (r == 0)
-        r = thread_start(&d->ticker, "ticker", run_ticker, d, err);
-    d->ticker_started = r == 0;
-    return r;
+    return r == 0 ? ticker_start(d, err) : r;
 }
 
 int dispatch_start(const struct dispatch_settings *set, struct dispatch **ret,
@@ -139,6 +66,10 @@ int dispatch_start(const struct dispatch_settings *set, struct dispatch **ret,
         d->set.workers = cpus();
     if (d->set.max_workers < d->set.workers)
         d->set.max_workers = d->set.workers;
+    d->app_most = d->set.max_workers - d->set.workers;
+    if (d->app_most < d->set.workers)
+        d->app_most = d->set.workers;
+    d->timer_ns = INT64_MAX;
     list_init(&d->workers);
     init_locks(d);
     table.arg = d;
@@ -146,7 +77,7 @@ int dispatch_start(const struct dispatch_settings *set, struct dispatch **ret,
     if (r == 0)
         r = start_threads(d, err);
     if (r < 0) {
-        dispatch_stop(&d);
+        (void)dispatch_stop(&d);
         return r;
     }
     *ret = d;
@@ -160,65 +91,84 @@ static void nap(void)
     (void)nanosleep(&t, NULL);
 }
 
+/* Ends what is open, until nobody of ours is about to call out any more. */
+static void cut_off(struct dispatch *d)
+{
+    int64_t until = clock_boot_ms() + CUT_OFF_MS;
+    unsigned n = 0;
+
+    do {
+        n += attempt_expire_instance(d->attempts, NULL, ATTEMPT_STOP,
+                                     clock_wall_ms());
+        ticker_sweep(d, 0);
+        if (atomic_load(&d->underway) == 0)
+            break;
+        nap();
+    } while (clock_boot_ms() < until);
+    if (n > 0)
+        log_warn("dispatch", LOG_EVENT("attempts_cut_off"),
+                 LOG_INT("attempts", n));
+}
+
 void dispatch_drain(struct dispatch *d, int64_t deadline_boot_ms)
 {
-    pthread_mutex_lock(&d->mtx);
-    d->draining = true;
+    atomic_store(&d->draining, true);
+    pthread_mutex_lock(&d->mtx); /* behind whoever calls room */
     pthread_cond_broadcast(&d->work);
     pthread_mutex_unlock(&d->mtx);
-    while (attempt_table_open(d->attempts) > 0 && clock_boot_ms() < deadline_boot_ms)
+    while (atomic_load(&d->underway) + atomic_load(&d->marking) > 0 &&
+           clock_boot_ms() < deadline_boot_ms)
         nap();
-    if (attempt_table_open(d->attempts) > 0)
-        log_warn("dispatch", LOG_EVENT("attempts_ended_at_stop"),
-                 LOG_INT("attempts", attempt_table_open(d->attempts)));
-    (void)attempt_expire_instance(d->attempts, NULL, ATTEMPT_STOP, clock_wall_ms());
+    cut_off(d);
 }
 
-/* Joins those that come back; a hung one stays behind. */
-static void join_workers(struct dispatch *d)
+/* A worker whose thread has ended (ret_hung: how many have not), or NULL. */
+static struct worker *next_over(struct dispatch *d, unsigned *ret_hung)
 {
-    for (;;) {
-        struct worker *w = NULL;
+    struct worker *w = NULL;
 
-        pthread_mutex_lock(&d->mtx);
-        for (struct list *e = d->workers.next; e != &d->workers && w == NULL;
-             e = e->next) {
-            struct worker *x = list_of(e, struct worker, link);
+    *ret_hung = 0;
+    pthread_mutex_lock(&d->mtx);
+    for (struct list *e = d->workers.next; e != &d->workers; e = e->next) {
+        struct worker *x = list_of(e, struct worker, link);
 
-            if (!x->lost)
-                w = x;
+        if (x->over)
+            w = x;
+        else
+            (*ret_hung)++;
+    }
+    if (w != NULL)
+        list_remove(&w->link);
+    pthread_mutex_unlock(&d->mtx);
+    return w;
+}
+
+/* False: some do not come back. */
+static bool join_workers(struct dispatch *d)
+{
+    int64_t until = clock_boot_ms() + COME_BACK_MS;
+    unsigned hung;
+
+    do {
+        struct worker *w = next_over(d, &hung);
+
+        if (w == NULL) {
+            if (hung > 0)
+                nap();
+            continue;
         }
-        if (w != NULL)
-            list_remove(&w->link);
-        pthread_mutex_unlock(&d->mtx);
-        if (w == NULL)
-            return;
         pthread_join(w->thread, NULL);
         worker_free(&w);
-    }
+        hung++; /* look again */
+    } while (hung > 0 && clock_boot_ms() < until);
+    return hung == 0;
 }
 
-bool dispatch_stop(struct dispatch **pd)
+static void dispatch_free(struct dispatch **pd)
 {
     struct dispatch *d = *pd;
-    bool hung;
 
     *pd = NULL;
-    if (d == NULL)
-        return true;
-    tick(d); /* workers that hang are told from those that are busy */
-    pthread_mutex_lock(&d->mtx);
-    d->stopping = d->draining = true;
-    pthread_cond_broadcast(&d->work);
-    pthread_mutex_unlock(&d->mtx);
-    if (d->ticker_started)
-        pthread_join(d->ticker, NULL);
-    join_workers(d);
-    pthread_mutex_lock(&d->mtx);
-    hung = d->hung > 0;
-    pthread_mutex_unlock(&d->mtx);
-    if (hung)
-        return false;
     for (size_t i = 0; i < d->slot_count; i++)
         slot_free(&d->slots[i]);
     free(d->slots);
@@ -227,6 +177,33 @@ bool dispatch_stop(struct dispatch **pd)
     pthread_cond_destroy(&d->work);
     pthread_mutex_destroy(&d->mtx);
     free(d);
+}
+
+bool dispatch_join(struct dispatch *d)
+{
+    if (d == NULL)
+        return true;
+    atomic_store(&d->draining, true);
+    pthread_mutex_lock(&d->mtx);
+    d->stopping = true;
+    pthread_cond_broadcast(&d->work);
+    pthread_mutex_unlock(&d->mtx);
+    if (d->ticker_started)
+        pthread_join(d->ticker, NULL);
+    d->ticker_started = false;
+    return join_workers(d);
+}
+
+bool dispatch_stop(struct dispatch **pd)
+{
+    struct dispatch *d = *pd;
+
+    *pd = NULL;
+    if (d == NULL)
+        return true;
+    if (!dispatch_join(d))
+        return false;
+    dispatch_free(&d);
     return true;
 }
 
@@ -237,27 +214,45 @@ struct attempt_table *dispatch_attempts(struct dispatch *d)
 
 /* ---- which apps ------------------------------------------------------------------------- */
 
+/* Under the lock: the slot's instance goes.  The next one waits for it; when it
+ * was itself waiting for a former one it has never run, and that one is waited
+ * for.  Retired, so that a worker with some of its jobs begins no more. */
+static void slot_replace(struct slot *s)
+{
+    if (s->instance == NULL)
+        return;
+    instance_retire(s->instance);
+    if (s->former == NULL)
+        s->former = s->instance;
+    else
+        instance_unref(&s->instance);
+    s->instance = NULL;
+    s->serving++;
+    s->inside = s->hung = 0;
+    s->run_ns = s->rest_ns = 0;
+}
+
 /* Under the lock.  The slot's policy is in place before its instance. */
-static void slot_serve(struct slot *s, const struct registry_app *a, struct policy *p)
+static void slot_serve(struct slot *s, const struct registry_app *a,
+                       struct policy *p)
 {
     policy_unref(&s->policy);
     s->policy = p;
     if (s->instance != a->instance) {
-        if (s->former != NULL)
-            instance_unref(&s->former); /* two reloads in a row: the later one counts */
-        s->former = s->instance;
+        slot_replace(s);
         s->instance = instance_ref(a->instance);
-        s->run_ns = 0;
     }
     s->serial = !instance_concurrent(a->instance);
-    bucket_init(&s->bucket, p->rate, p->burst, clock_mono_ns());
+    if (s->bucket.rate < p->rate || s->bucket.rate > p->rate ||
+        s->bucket.burst < p->burst || s->bucket.burst > p->burst)
+        bucket_init(&s->bucket, p->rate, p->burst, clock_mono_ns());
 }
 
 static void slot_close(struct slot *s, struct list *jobs, size_t *n)
 {
     if (s == NULL || s->instance == NULL)
         return;
-    instance_unref(&s->instance);
+    slot_replace(s);
     *n += queues_drain(&s->queues, jobs);
 }
 
@@ -285,8 +280,8 @@ static struct policy **make_policies(struct dispatch *d, struct registry *r)
 }
 
 /* Under the lock: everything that r does not serve is closed. */
-static void close_others(struct dispatch *d, struct registry *r, struct list *jobs,
-                         size_t *n)
+static void close_others(struct dispatch *d, struct registry *r,
+                         struct list *jobs, size_t *n)
 {
     for (size_t i = 0; i < d->slot_count; i++) {
         const struct registry_app *a;
@@ -332,22 +327,23 @@ int dispatch_set_registry(struct dispatch *d, struct registry *r)
 
 /* ---- the queues' doors --------------------------------------------------------------------- */
 
-size_t dispatch_room(struct dispatch *d, const struct app_name *app, unsigned lane,
-                     enum job_priority priority)
+size_t dispatch_room(struct dispatch *d, const struct app_name *app,
+                     unsigned lane, enum job_priority priority)
 {
     struct slot *s;
     size_t n = 0;
 
     pthread_mutex_lock(&d->mtx);
     s = slot_find(d, app);
-    if (s != NULL && s->instance != NULL && !d->draining)
+    if (s != NULL && s->instance != NULL && !atomic_load(&d->draining))
         n = queues_room(&s->queues, lane, priority);
     pthread_mutex_unlock(&d->mtx);
     return n;
 }
 
-void dispatch_give(struct dispatch *d, const struct app_name *app, unsigned lane,
-                   enum job_priority priority, struct list *jobs, size_t n)
+void dispatch_give(struct dispatch *d, const struct app_name *app,
+                   unsigned lane, enum job_priority priority, struct list *jobs,
+                   size_t n)
 {
     struct slot *s;
 

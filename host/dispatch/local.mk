@@ -7,4 +7,5 @@ host_dispatch_libdispatch_a_SOURCES = \
 	host/dispatch/policy.c host/dispatch/policy.h \
 	host/dispatch/queues.c host/dispatch/queues.h \
 	host/dispatch/slot.c \
+	host/dispatch/ticker.c \
 	host/dispatch/worker.c

@@ -22,7 +22,8 @@ static void set_backoff(struct backoff *b, const struct conf_app *conf)
     };
     if (b->table_len > BACKOFF_TABLE_MAX)
         b->table_len = BACKOFF_TABLE_MAX;
-    memcpy(b->table_ms, conf->backoff_table_ms, b->table_len * sizeof(b->table_ms[0]));
+    memcpy(b->table_ms, conf->backoff_table_ms,
+           b->table_len * sizeof(b->table_ms[0]));
 }
 
 struct policy *policy_new(const struct conf_app *conf, int64_t overdue_after_ms)
@@ -36,7 +37,8 @@ struct policy *policy_new(const struct conf_app *conf, int64_t overdue_after_ms)
     p->misfire = strcmp(conf->misfire, "skip") == 0          ? MISFIRE_SKIP
                  : strcmp(conf->misfire, "fire_within") == 0 ? MISFIRE_WITHIN
                                                              : MISFIRE_FIRE;
-    p->late_ms = p->misfire == MISFIRE_WITHIN ? conf->misfire_ms : overdue_after_ms;
+    p->late_ms =
+        p->misfire == MISFIRE_WITHIN ? conf->misfire_ms : overdue_after_ms;
     p->timeout_ms = conf->timeout_ms;
     p->concurrency = (unsigned)conf->concurrency;
     p->rate = conf->rate;
@@ -58,7 +60,8 @@ void policy_unref(struct policy **pp)
     struct policy *p = *pp;
 
     *pp = NULL;
-    if (p != NULL && atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1)
+    if (p != NULL &&
+        atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1)
         free(p);
 }
 
@@ -93,6 +96,8 @@ void policy_decide(const struct policy *p, struct attempt *a)
     d->again_ms = again_at(p, a);
     if (a->outcome == ONTIME_DONE)
         d->fate = ATTEMPT_SUCCEEDS;
-    else if (d->again_ms >= 0)
+    else if (d->again_ms >= 0 || a->ended_by == ATTEMPT_RELOAD)
         d->fate = ATTEMPT_AGAIN;
+    if (d->fate == ATTEMPT_AGAIN && d->again_ms < 0)
+        d->again_ms = a->ended_ms; /* our doing: nothing that a job dies of */
 }

@@ -28,14 +28,14 @@ size_t queues_room(const struct queues *x, unsigned lane, enum job_priority p)
     return used < QUEUE_MOST ? QUEUE_MOST - used : 0;
 }
 
-void queues_add(struct queues *x, unsigned lane, enum job_priority p, struct list *jobs,
-                size_t n)
+void queues_add(struct queues *x, unsigned lane, enum job_priority p,
+                struct list *jobs, size_t n)
 {
     list_splice(&x->q[lane][p].jobs, jobs);
     x->q[lane][p].count += n;
     x->count += n;
     if (x->q[lane][p].count >= QUEUE_MOST)
-        x->full = true;
+        x->q[lane][p].full = true;
 }
 
 void queues_return(struct queues *x, struct job *job)
@@ -91,14 +91,18 @@ struct job *queues_pick(struct queues *x)
 
 bool queues_room_again(struct queues *x)
 {
-    if (!x->full)
-        return false;
+    bool again = false;
+
     for (unsigned l = 0; l < QUEUE_LANES; l++)
-        for (unsigned p = 0; p < JOB_PRIORITIES; p++)
-            if (x->q[l][p].count > QUEUE_MOST / 2)
-                return false;
-    x->full = false;
-    return true;
+        for (unsigned p = 0; p < JOB_PRIORITIES; p++) {
+            struct queue *q = &x->q[l][p];
+
+            if (!q->full || q->count > QUEUE_MOST / 2)
+                continue;
+            q->full = false;
+            again = true;
+        }
+    return again;
 }
 
 size_t queues_drain(struct queues *x, struct list *into)

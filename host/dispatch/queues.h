@@ -12,12 +12,13 @@
 
 #include "job/job.h"
 
-#define QUEUE_LANES 2 /* on time, overdue */
+#define QUEUE_LANES 2   /* on time, overdue */
 #define QUEUE_MOST 4096 /* jobs in one queue; the rest waits upstream */
 
 struct queue {
     struct list jobs; /* struct job.link */
     size_t count;
+    bool full; /* was filled: somebody may have more for it */
 };
 
 struct queues {
@@ -25,17 +26,16 @@ struct queues {
     size_t count; /* over all */
     unsigned credit[QUEUE_LANES][JOB_PRIORITIES];
     unsigned turn;
-    bool full; /* a queue was filled: somebody may have more for it */
 };
 
 void queues_init(struct queues *x);
 size_t queues_room(const struct queues *x, unsigned lane, enum job_priority p);
-void queues_add(struct queues *x, unsigned lane, enum job_priority p, struct list *jobs,
-                size_t n);
+void queues_add(struct queues *x, unsigned lane, enum job_priority p,
+                struct list *jobs, size_t n);
 /* Puts a job back to the front of its queue. */
 void queues_return(struct queues *x, struct job *job);
 struct job *queues_pick(struct queues *x); /* NULL: empty */
-/* True once after a queue was full and half of every queue is free again. */
+/* True once after a queue was full and half of it is free again. */
 bool queues_room_again(struct queues *x);
 /* Empties into *into; returns how many. */
 size_t queues_drain(struct queues *x, struct list *into);

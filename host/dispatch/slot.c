@@ -53,14 +53,27 @@ struct slot *slot_get(struct dispatch *d, const struct app_name *name)
     return s;
 }
 
-size_t slot_runnable(struct slot *s, int64_t now_ns, int64_t *wake_ns)
+static void sooner(int64_t *wake_ns, int64_t at_ns)
+{
+    if (at_ns < *wake_ns)
+        *wake_ns = at_ns;
+}
+
+static bool may_run(const struct dispatch *d, const struct slot *s)
+{
+    unsigned most = s->serial ? 1 : d->app_most;
+
+    return s->queues.count > 0 && s->instance != NULL && s->former == NULL &&
+           s->inside < most && s->hung < HUNG_MOST;
+}
+
+size_t slot_runnable(const struct dispatch *d, const struct slot *s,
+                     int64_t now_ns, int64_t *wake_ns)
 {
     size_t n = s->queues.count;
     int64_t at;
 
-    if (n == 0 || s->instance == NULL || s->former != NULL)
-        return 0;
-    if (s->serial && s->inside > 0)
+    if (!may_run(d, s))
         return 0;
     if (s->policy->concurrency > 0) {
         if (s->open >= s->policy->concurrency)
@@ -69,29 +82,47 @@ size_t slot_runnable(struct slot *s, int64_t now_ns, int64_t *wake_ns)
             n = s->policy->concurrency - s->open;
     }
     at = bucket_next_ns(&s->bucket, now_ns);
+    if (at < s->rest_ns)
+        at = s->rest_ns;
     if (at > now_ns) {
-        if (at < *wake_ns)
-            *wake_ns = at;
+        sooner(wake_ns, at);
         return 0;
     }
     return n;
 }
 
-struct slot *slot_next(struct dispatch *d, int64_t now_ns, int64_t *wake_ns,
-                       size_t *ret_most)
+struct slot *slot_next(const struct dispatch *d, int64_t now_ns,
+                       int64_t *wake_ns, size_t *ret_most)
 {
     for (size_t i = 0; i < d->slot_count; i++) {
-        size_t at = (d->turn + i) % d->slot_count;
-        struct slot *s = d->slots[at];
-        size_t n = s == NULL ? 0 : slot_runnable(s, now_ns, wake_ns);
+        struct slot *s = d->slots[(d->turn + i) % d->slot_count];
+        size_t n = s == NULL ? 0 : slot_runnable(d, s, now_ns, wake_ns);
 
-        if (n == 0)
-            continue;
-        d->turn = at + 1;
-        *ret_most = n;
-        return s;
+        if (n > 0) {
+            *ret_most = n;
+            return s;
+        }
     }
     return NULL;
+}
+
+void slot_put_back(struct dispatch *d, struct slot *s, struct list *jobs,
+                   size_t n, struct list *gone)
+{
+    bool closed = s->instance == NULL && !atomic_load(&d->draining);
+
+    s->open -= (unsigned)n;
+    bucket_return(&s->bucket, n);
+    if (closed)
+        list_splice(gone, jobs);
+    while (!list_empty(jobs)) { /* the last one first: each goes to the front */
+        struct job *j = list_of(jobs->prev, struct job, link);
+
+        list_remove(&j->link);
+        queues_return(&s->queues, j);
+    }
+    if (d->idle > 0)
+        pthread_cond_signal(&d->work);
 }
 
 bool slot_former_gone(struct slot *s)

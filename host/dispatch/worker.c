@@ -19,15 +19,39 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BATCH_NS 1000000    /* what a batch should take */
-#define HAND_ON 32          /* ended attempts handed on at once */
+#define BATCH_NS 1000000      /* what a batch should take */
+#define HAND_ON 32            /* ended attempts handed on at once */
+#define SHORT_NS 5000000      /* after a job could not be begun */
+#define UNMARKED_NS 100000000 /* after the store did not take a mark */
 
 static _Thread_local struct worker *self; /* NULL: not one of ours */
 
 /* ---- ended attempts ----------------------------------------------------------- */
 
-static void hand_on(struct dispatch *d, struct list *ended, size_t n)
+/* What the stop has cut off is as after a crash: the store still has the job,
+ * with this attempt to be made. */
+static size_t drop_stopped(struct list *ended)
 {
+    size_t left = 0;
+
+    for (struct list *e = ended->next, *next; e != ended; e = next) {
+        struct attempt *a = list_of(e, struct attempt, link);
+
+        next = e->next;
+        left++;
+        if (a->ended_by != ATTEMPT_STOP)
+            continue;
+        list_remove(e);
+        attempt_free(&a);
+        left--;
+    }
+    return left;
+}
+
+void worker_hand_on(struct dispatch *d, struct list *ended, size_t n)
+{
+    size_t left;
+
     if (n == 0)
         return;
     pthread_mutex_lock(&d->mtx);
@@ -40,15 +64,27 @@ static void hand_on(struct dispatch *d, struct list *ended, size_t n)
             pthread_cond_signal(&d->work);
     }
     pthread_mutex_unlock(&d->mtx);
-    d->set.ended(d->set.arg, ended, n);
+    left = drop_stopped(ended);
+    if (left > 0)
+        d->set.ended(d->set.arg, ended, left);
+    atomic_fetch_sub(&d->underway, (unsigned)n);
 }
 
-static void hand_on_own(struct worker *w)
+/* Those of the worker itself, when there are so many. */
+static void hand_on_own(struct worker *w, size_t least)
 {
-    size_t n = w->ended_count;
+    struct list ended;
+    size_t n = 0;
 
-    w->ended_count = 0;
-    hand_on(w->d, &w->ended, n);
+    list_init(&ended);
+    pthread_mutex_lock(&w->mtx);
+    if (w->ended_count >= least) {
+        n = w->ended_count;
+        w->ended_count = 0;
+        list_splice(&ended, &w->ended);
+    }
+    pthread_mutex_unlock(&w->mtx);
+    worker_hand_on(w->d, &ended, n);
 }
 
 void worker_ended(void *arg, struct attempt *a)
@@ -62,45 +98,89 @@ void worker_ended(void *arg, struct attempt *a)
     policy_unref(&p);
     list_init(&a->link);
     if (self != NULL && self->d == d) {
+        pthread_mutex_lock(&self->mtx);
         list_push(&self->ended, &a->link);
         self->ended_count++;
+        pthread_mutex_unlock(&self->mtx);
         return;
     }
     list_init(&one);
     list_push(&one, &a->link);
-    hand_on(d, &one, 1);
+    worker_hand_on(d, &one, 1);
 }
 
 /* ---- one job --------------------------------------------------------------------- */
 
-/* The next job of the batch; NULL at its end, or when it was taken away. */
+/* The next job of the batch, counted as under way; NULL at its end, when it was
+ * taken away, and at a stop. */
 static struct job *next_job(struct worker *w)
 {
     struct job *j = NULL;
 
+    atomic_fetch_add(&w->d->underway, 1);
     pthread_mutex_lock(&w->mtx);
     w->token = 0;
-    if (w->next < w->count)
+    if (w->next < w->count && !atomic_load(&w->d->draining))
         j = w->batch[w->next++];
     pthread_mutex_unlock(&w->mtx);
+    if (j == NULL)
+        atomic_fetch_sub(&w->d->underway, 1);
     return j;
 }
 
-/* Not run after all: back to the front of its queue. */
-static void put_back(struct worker *w, struct job *j)
+size_t worker_take_rest(struct worker *w, struct list *jobs)
 {
-    struct dispatch *d = w->d;
+    size_t n = w->count - w->next;
 
-    pthread_mutex_lock(&d->mtx);
-    w->slot->open--;
-    queues_return(&w->slot->queues, j);
-    pthread_mutex_unlock(&d->mtx);
+    while (w->next < w->count)
+        list_push(jobs, &w->batch[w->next++]->link);
+    return n;
 }
 
-static void put_back_rest(struct worker *w)
+/* Not run after all: j (NULL: none; else under way) and the rest of the batch.
+ * The app rests for a moment, or we would be here again at once. */
+static void put_back(struct worker *w, struct job *j, int64_t rest_ns)
 {
-    for (struct job *j; (j = next_job(w)) != NULL;)
-        put_back(w, j);
+    struct dispatch *d = w->d;
+    struct list jobs, gone;
+    size_t n = 0;
+
+    if (j == NULL && w->next == w->count && rest_ns == 0)
+        return;
+    list_init(&jobs);
+    list_init(&gone);
+    atomic_fetch_add(&d->underway, 1);
+    if (j != NULL) {
+        list_push(&jobs, &j->link);
+        n++;
+    }
+    pthread_mutex_lock(&d->mtx);
+    pthread_mutex_lock(&w->mtx);
+    n += worker_take_rest(w, &jobs);
+    pthread_mutex_unlock(&w->mtx);
+    if (rest_ns > 0)
+        w->slot->rest_ns = clock_mono_ns() + rest_ns;
+    if (n > 0)
+        slot_put_back(d, w->slot, &jobs, n, &gone);
+    pthread_mutex_unlock(&d->mtx);
+    ticker_give_back(d, &gone);
+    atomic_fetch_sub(&d->underway, j != NULL ? 2u : 1u);
+}
+
+/* The clock was set back since the job was due: it has to wait again. */
+static void give_back_early(struct worker *w, struct job *j)
+{
+    struct dispatch *d = w->d;
+    struct list one;
+
+    list_init(&one);
+    list_push(&one, &j->link);
+    pthread_mutex_lock(&d->mtx);
+    w->slot->open--;
+    bucket_return(&w->slot->bucket, 1);
+    pthread_mutex_unlock(&d->mtx);
+    d->set.returned(d->set.arg, &one, 1);
+    atomic_fetch_sub(&d->underway, 1);
 }
 
 static void begin(struct worker *w, struct attempt *a)
@@ -116,14 +196,20 @@ static bool run_job(struct worker *w, struct job *j)
 {
     const struct policy *p = w->policy;
     int64_t now = clock_wall_ms();
-    int64_t deadline = p->timeout_ms > 0 ? now + p->timeout_ms : 0;
+    struct policy *owner = policy_ref(w->policy); /* `ended` lets go of it */
+    struct attempt_start start = {
+        .job = j,
+        .now_ms = now,
+        .deadline_ms = p->timeout_ms > 0 ? now + p->timeout_ms : 0,
+        .owner = owner,
+    };
     struct attempt *a;
 
-    if (attempt_open(w->d->attempts, w->instance, j, now, deadline, &a) < 0) {
-        put_back(w, j);
+    if (attempt_open_owned(w->d->attempts, w->instance, &start, &a) < 0) {
+        policy_unref(&owner);
+        put_back(w, j, SHORT_NS);
         return false;
     }
-    a->owner = policy_ref(w->policy);
     metric_observe_ms(w->slot->m_lateness, now - j->due_ms);
     if (policy_skips(p, j, now)) {
         (void)attempt_expire(w->d->attempts, a->token, ATTEMPT_SKIPPED, now);
@@ -132,20 +218,27 @@ static bool run_job(struct worker *w, struct job *j)
     }
     begin(w, a);
     if (attempt_run(a) < 0) { /* serial, and a late call is still inside */
-        struct policy *owner = a->owner; /* ours only if it has not ended */
-
-        if (attempt_abort(a, &j) == 0) {
-            policy_unref(&owner);
-            put_back(w, j);
-        }
+        if (attempt_abort(a, &j) < 0)
+            return true; /* its time was over meanwhile: it has ended */
+        policy_unref(&owner);
+        put_back(w, j, SHORT_NS);
         return false;
     }
     return true;
 }
 
+static bool try_job(struct worker *w, struct job *j)
+{
+    if (clock_wall_ms() >= j->due_ms)
+        return run_job(w, j);
+    give_back_early(w, j);
+    return true;
+}
+
 /* ---- a batch --------------------------------------------------------------------- */
 
-static size_t batch_size(const struct dispatch *d, const struct slot *s, size_t most)
+static size_t batch_size(const struct dispatch *d, const struct slot *s,
+                         size_t most)
 {
     size_t n = s->run_ns > 0 ? (size_t)(BATCH_NS / s->run_ns) : 1;
     size_t share = most / (d->idle + 1) + 1;
@@ -160,11 +253,14 @@ static size_t batch_size(const struct dispatch *d, const struct slot *s, size_t 
 }
 
 /* Under dispatch.mtx: fills the worker's batch from the slot. */
-static void take_batch(struct worker *w, struct slot *s, size_t most, int64_t now_ns)
+static void take_batch(struct worker *w, struct slot *s, size_t most,
+                       int64_t now_ns)
 {
     size_t n = bucket_take(&s->bucket, batch_size(w->d, s, most), now_ns);
 
+    w->d->turn = s->name->index + 1;
     w->slot = s;
+    w->serving = s->serving;
     w->instance = instance_ref(s->instance);
     w->policy = policy_ref(s->policy);
     s->inside++;
@@ -179,56 +275,113 @@ static void take_batch(struct worker *w, struct slot *s, size_t most, int64_t no
     metric_set(s->m_open, s->open);
 }
 
-static void mark_running(struct worker *w)
+static void set_marking(struct worker *w, bool marking)
 {
-    struct err err;
-
-    if (!w->policy->track_running || w->d->set.mark_running == NULL)
-        return;
-    if (w->d->set.mark_running(w->d->set.arg, w->batch, w->count, &err) == 0)
-        return;
-    log_warn("dispatch", LOG_EVENT("mark_running_failed"),
-             LOG_STR("app", w->slot->name->text), LOG_ERR(&err));
-    put_back_rest(w); /* no attempt without its mark */
+    pthread_mutex_lock(&w->mtx);
+    w->marking = marking;
+    w->since_ns = clock_mono_ns();
+    pthread_mutex_unlock(&w->mtx);
 }
 
-static void run_batch(struct worker *w, size_t n)
+/* False: no attempt without its mark. */
+static bool mark_running(struct worker *w)
 {
-    int64_t began = clock_mono_ns(), each;
-    size_t done = 0;
+    struct dispatch *d = w->d;
+    struct err err = {0};
+    int r = -ESHUTDOWN;
 
-    mark_running(w);
-    for (struct job *j; (j = next_job(w)) != NULL; done++) {
-        if (!run_job(w, j)) {
-            put_back_rest(w);
-            break;
-        }
-        if (w->ended_count >= HAND_ON)
-            hand_on_own(w);
+    if (!w->policy->track_running || d->set.mark_running == NULL)
+        return true;
+    atomic_fetch_add(&d->marking, 1);
+    if (!atomic_load(&d->draining)) {
+        set_marking(w, true);
+        r = d->set.mark_running(d->set.arg, w->batch, w->count, &err);
+        set_marking(w, false);
+        if (r < 0)
+            log_warn("dispatch", LOG_EVENT("mark_running_failed"),
+                     LOG_STR("app", w->slot->name->text), LOG_ERR(&err));
     }
-    hand_on_own(w);
+    atomic_fetch_sub(&d->marking, 1);
+    return r == 0;
+}
+
+/* How long one takes, for the size of the next batch. */
+static void note_time(struct worker *w, int64_t began_ns, size_t done)
+{
+    struct slot *s = w->slot;
+    int64_t each;
+
     if (done == 0)
         return;
-    each = (clock_mono_ns() - began) / (int64_t)done + 1;
+    each = (clock_mono_ns() - began_ns) / (int64_t)done + 1;
     pthread_mutex_lock(&w->d->mtx);
-    w->slot->run_ns = w->slot->run_ns == 0 ? each : (w->slot->run_ns * 7 + each) / 8;
+    s->run_ns = s->run_ns == 0 ? each : (s->run_ns * 7 + each) / 8;
     pthread_mutex_unlock(&w->d->mtx);
-    (void)n;
+}
+
+static void run_batch(struct worker *w)
+{
+    int64_t began_ns = clock_mono_ns();
+    size_t done = 0;
+
+    if (mark_running(w)) {
+        for (struct job *j; (j = next_job(w)) != NULL && try_job(w, j); done++)
+            hand_on_own(w, HAND_ON);
+        hand_on_own(w, 1);
+        put_back(w, NULL, 0); /* what is left at a stop */
+    } else {
+        put_back(w, NULL, UNMARKED_NS);
+    }
+    note_time(w, began_ns, done);
 }
 
 /* ---- the thread --------------------------------------------------------------------- */
 
+/* One idle worker waits for the earliest time at which something may be begun;
+ * the others for a signal. */
 static void wait_for_work(struct dispatch *d, int64_t until_ns)
 {
     struct timespec t = {.tv_sec = (time_t)(until_ns / 1000000000),
                          .tv_nsec = (long)(until_ns % 1000000000)};
+    bool leads = until_ns < d->timer_ns;
 
+    if (leads)
+        d->timer_ns = until_ns;
     d->idle++;
     if (until_ns == INT64_MAX)
         pthread_cond_wait(&d->work, &d->mtx);
     else
         (void)pthread_cond_timedwait(&d->work, &d->mtx, &t);
     d->idle--;
+    if (leads)
+        d->timer_ns = INT64_MAX;
+}
+
+/* Under the lock: somebody else is to look when there is more, or will be at a
+ * time that nobody waits for. */
+static void wake_another(struct dispatch *d, int64_t now_ns)
+{
+    int64_t wake_ns = INT64_MAX;
+    size_t most;
+
+    if (d->idle == 0)
+        return;
+    if (slot_next(d, now_ns, &wake_ns, &most) != NULL || wake_ns < d->timer_ns)
+        pthread_cond_signal(&d->work);
+}
+
+static void batch_over(struct worker *w)
+{
+    struct slot *s = w->slot;
+
+    if (w->serving == s->serving) {
+        s->inside--;
+        s->hung -= w->lost;
+    }
+    if (w->d->idle > 0 && s->queues.count > 0)
+        pthread_cond_signal(&w->d->work);
+    instance_unref(&w->instance);
+    policy_unref(&w->policy);
 }
 
 /* Under the lock, which is let go of while the batch runs. */
@@ -237,27 +390,22 @@ static void work_once(struct worker *w)
     struct dispatch *d = w->d;
     int64_t now_ns = clock_mono_ns(), wake_ns = INT64_MAX;
     size_t most = 0;
-    struct slot *s = d->draining ? NULL : slot_next(d, now_ns, &wake_ns, &most);
-    bool room;
+    struct slot *s = atomic_load(&d->draining)
+                         ? NULL
+                         : slot_next(d, now_ns, &wake_ns, &most);
 
     if (s == NULL) {
         wait_for_work(d, wake_ns);
         return;
     }
     take_batch(w, s, most, now_ns);
-    room = queues_room_again(&s->queues);
-    if (d->idle > 0 && slot_next(d, now_ns, &wake_ns, &most) != NULL)
-        pthread_cond_signal(&d->work);
-    pthread_mutex_unlock(&d->mtx);
-    if (room)
+    if (queues_room_again(&s->queues))
         d->set.room(d->set.arg);
-    run_batch(w, most);
+    wake_another(d, now_ns);
+    pthread_mutex_unlock(&d->mtx);
+    run_batch(w);
     pthread_mutex_lock(&d->mtx);
-    s->inside--;
-    if (d->idle > 0 && s->serial && s->queues.count > 0)
-        pthread_cond_signal(&d->work);
-    instance_unref(&w->instance);
-    policy_unref(&w->policy);
+    batch_over(w);
 }
 
 static bool is_lost(struct worker *w)
@@ -278,10 +426,9 @@ static void *run(void *arg)
 
     self = w;
     pthread_mutex_lock(&d->mtx);
-    do {
+    while (!(lost = is_lost(w)) && !d->stopping)
         work_once(w);
-        lost = is_lost(w);
-    } while (!d->stopping && !lost);
+    w->over = true;
     if (lost) { /* was replaced and counted as hung: nobody joins it */
         d->hung--;
         list_remove(&w->link);
@@ -323,33 +470,4 @@ void worker_free(struct worker **pw)
         return;
     pthread_mutex_destroy(&w->mtx);
     free(w);
-}
-
-static void lose(struct worker *w)
-{
-    struct dispatch *d = w->d;
-
-    w->lost = true;
-    d->hung++;
-    d->worker_count--;
-    while (w->count > w->next) {
-        queues_return(&w->slot->queues, w->batch[--w->count]);
-        w->slot->open--;
-    }
-    log_warn("dispatch", LOG_EVENT("worker_hangs"), LOG_STR("app", w->slot->name->text),
-             LOG_INT("workers", d->worker_count), LOG_INT("hung", d->hung));
-}
-
-bool worker_check(struct worker *w, int64_t now_ns, int64_t patience_ns)
-{
-    bool blocked;
-
-    pthread_mutex_lock(&w->mtx);
-    blocked = w->token != 0 && now_ns - w->since_ns > patience_ns;
-    if (blocked && !w->lost && !attempt_is_open(w->d->attempts, w->token))
-        lose(w); /* its time is over, the call has not come back */
-    if (w->lost)
-        blocked = false; /* no longer counted among the workers */
-    pthread_mutex_unlock(&w->mtx);
-    return blocked;
 }

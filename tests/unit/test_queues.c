@@ -18,7 +18,8 @@ static void fill(struct queues *x, unsigned lane, enum job_priority p, size_t n)
 
     list_init(&jobs);
     for (size_t i = 0; i < n; i++) {
-        struct job *j = job_new(app_name_s("queues"), &(struct job_text){{0}, {0}, {0}});
+        struct job *j =
+            job_new(app_name_s("queues"), &(struct job_text){{0}, {0}, {0}});
 
         assert_non_null(j);
         j->priority = (uint8_t)p;
@@ -44,7 +45,8 @@ static void empty(struct queues *x)
 }
 
 /* How many of the next n picks are of that lane and priority. */
-static size_t picks(struct queues *x, size_t n, unsigned lane, enum job_priority p)
+static size_t picks(struct queues *x, size_t n, unsigned lane,
+                    enum job_priority p)
 {
     size_t hits = 0;
 
@@ -132,6 +134,21 @@ static void room_is_told_once_after_it_was_full(void **state)
     empty(&x);
 }
 
+static void a_full_queue_of_low_does_not_hide_the_room_for_high(void **state)
+{
+    struct queues x;
+
+    (void)state;
+    queues_init(&x);
+    fill(&x, 0, JOB_LOW, QUEUE_MOST);
+    fill(&x, 0, JOB_HIGH, QUEUE_MOST);
+    while (queues_room(&x, 0, JOB_HIGH) < QUEUE_MOST / 2)
+        picks(&x, 1, 0, JOB_HIGH);
+    assert_true(queues_room_again(&x));
+    assert_false(queues_room_again(&x));
+    empty(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +157,7 @@ int main(void)
         cmocka_unit_test(overdue_get_one_pick_in_sixteen),
         cmocka_unit_test(a_returned_job_is_first_again),
         cmocka_unit_test(room_is_told_once_after_it_was_full),
+        cmocka_unit_test(a_full_queue_of_low_does_not_hide_the_room_for_high),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
