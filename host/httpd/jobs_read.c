@@ -196,6 +196,8 @@ static void keep_last(void *arg, const struct execution *e)
 
 void jobs_get(struct request *rq)
 {
+    const struct execution_query q = {.id = rq->id,
+                                      .cap = JOB_EXECUTIONS_MAX};
     struct ended last = {.out = &rq->out};
     struct store_session *x;
     struct job *j = NULL;
@@ -212,8 +214,7 @@ void jobs_get(struct request *rq)
         return;
     }
     if (r == -ENOENT)
-        r = store_executions(x, rq->id, NULL, JOB_EXECUTIONS_MAX, keep_last,
-                             &last, &err);
+        r = store_executions(x, &q, keep_last, &last, &err);
     if (r < 0)
         request_error(rq, &err);
     else if (last.any)
@@ -244,6 +245,8 @@ static bool is_live(struct request *rq, struct store_session *x)
 
 void jobs_executions(struct request *rq)
 {
+    const struct execution_query q = {.id = rq->id,
+                                      .cap = JOB_EXECUTIONS_MAX};
     struct store_session *x;
     struct err err;
     size_t empty;
@@ -252,8 +255,7 @@ void jobs_executions(struct request *rq)
         return;
     buf_adds(&rq->out, "{\"executions\":[");
     empty = rq->out.len;
-    if (store_executions(x, rq->id, NULL, JOB_EXECUTIONS_MAX, add_execution,
-                         &rq->out, &err) < 0) {
+    if (store_executions(x, &q, add_execution, &rq->out, &err) < 0) {
         request_error(rq, &err);
         return;
     }

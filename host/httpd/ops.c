@@ -127,17 +127,17 @@ static void add_execution(void *arg, const struct execution *e)
 
 void ops_executions(struct request *rq)
 {
+    struct execution_query q = {0};
     struct store_session *x;
-    const struct app_name *app;
     struct err err;
     int64_t limit;
 
     if (request_number(rq, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit) < 0 ||
-        request_app(rq, &app) < 0 || request_session(rq, &x) < 0)
+        request_app(rq, &q.app) < 0 || request_session(rq, &x) < 0)
         return;
+    q.cap = (size_t)limit;
     buf_adds(&rq->out, "{\"executions\":[");
-    if (store_executions(x, 0, app, (size_t)limit, add_execution, &rq->out,
-                         &err) < 0) {
+    if (store_executions(x, &q, add_execution, &rq->out, &err) < 0) {
         request_error(rq, &err);
         return;
     }

@@ -32,9 +32,8 @@ struct store_ops {
     int (*change)(struct store_session *x, struct change *c, struct err *err);
     int (*wishes)(struct store_session *x, int64_t after, size_t cap,
                   struct list *into, struct err *err);
-    int (*decide)(struct store_session *x, const struct wish *w,
-                  enum verdict v, int64_t now_ms, struct job **ret_job,
-                  struct err *err);
+    int (*decide)(struct store_session *x, const struct wish *w, enum verdict v,
+                  int64_t now_ms, struct job **ret_job, struct err *err);
     int (*verdict)(struct store_session *x, int64_t number, enum verdict *ret,
                    struct err *err);
     int (*get)(struct store_session *x, int64_t id, struct job **ret,
@@ -43,9 +42,8 @@ struct store_ops {
                 struct span key, struct job **ret, struct err *err);
     int (*list)(struct store_session *x, const struct list_filter *f,
                 struct list *into, struct err *err);
-    int (*executions)(struct store_session *x, int64_t id,
-                      const struct app_name *app, size_t cap, execution_fn *fn,
-                      void *arg, struct err *err);
+    int (*executions)(struct store_session *x, const struct execution_query *q,
+                      execution_fn *fn, void *arg, struct err *err);
     int (*counts)(struct store_session *x, struct store_count *out, size_t cap,
                   struct err *err);
     int (*prune)(struct store_session *x, int64_t now_ms, size_t rows,

@@ -227,11 +227,10 @@ int store_list(struct store_session *x, const struct list_filter *f,
     return x->store->ops->list(x, f, into, err);
 }
 
-int store_executions(struct store_session *x, int64_t id,
-                     const struct app_name *app, size_t cap, execution_fn *fn,
-                     void *arg, struct err *err)
+int store_executions(struct store_session *x, const struct execution_query *q,
+                     execution_fn *fn, void *arg, struct err *err)
 {
-    return x->store->ops->executions(x, id, app, cap, fn, arg, err);
+    return x->store->ops->executions(x, q, fn, arg, err);
 }
 
 int store_counts(struct store_session *x, struct store_count *out, size_t cap,

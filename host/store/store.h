@@ -37,7 +37,7 @@ struct store_session;
 #define STORE_ERROR_MAX 1024 /* error texts are cut to this */
 
 struct store_settings {
-    const char *url;        /* "sqlite:PATH" */
+    const char *url; /* "sqlite:PATH" */
     const char *instance_id;
     const char *cluster;
     int64_t cache_kb;       /* page cache of the writing session */
@@ -49,35 +49,36 @@ struct store_settings {
 /* Opens or creates and migrates; takes the lock that makes us the only
  * instance where the backend needs one (-EBUSY: another process has it, named
  * by pid).  -ENOTSUP: unknown scheme, or a schema newer than this program. */
-int store_open(const struct store_settings *set, struct store **ret, struct err *err);
-void store_close(struct store **ps); /* after its sessions */
+int store_open(const struct store_settings *set, struct store **ret,
+               struct err *err);
+void store_close(struct store **ps);              /* after its sessions */
 const char *store_backend(const struct store *s); /* "sqlite" */
-const char *store_id(const struct store *s);      /* UUID text, made at creation */
+const char *store_id(const struct store *s); /* UUID text, made at creation */
 
-int store_session_open(struct store *s, bool writing, struct store_session **ret,
-                       struct err *err);
+int store_session_open(struct store *s, bool writing,
+                       struct store_session **ret, struct err *err);
 void store_session_close(struct store_session **px);
 
 /* ---- jobs in --------------------------------------------------------- */
 
 enum put_kind {
-    PUT_JOB,    /* store item.job; a live job with its (app, key) is replaced */
-    PUT_CANCEL  /* cancel the live job with item.app and item.key, if any */
+    PUT_JOB,   /* store item.job; a live job with its (app, key) is replaced */
+    PUT_CANCEL /* cancel the live job with item.app and item.key, if any */
 };
 
 enum put_result {
-    PUT_STORED,    /* new job: id, pos set */
-    PUT_REPLACED,  /* the live job's row now has this content, version + 1: id, pos, version set */
-    PUT_WISHED,    /* the live job is loaded: a wish was left, the owner decides */
+    PUT_STORED, /* new job: id, pos set */
+    PUT_REPLACED, /* the live job's row now has this content, version + 1: id, pos, version set */
+    PUT_WISHED, /* the live job is loaded: a wish was left, the owner decides */
     PUT_DUPLICATE, /* idempotency: this request was accepted before */
     PUT_CANCELED,  /* PUT_CANCEL: gone */
     PUT_ABSENT,    /* PUT_CANCEL: there was none */
-    PUT_REFUSED    /* only in a finish: this follow-up cannot be stored at all */
+    PUT_REFUSED /* only in a finish: this follow-up cannot be stored at all */
 };
 
 struct put_item {
     enum put_kind kind;
-    struct job *job;       /* stays the caller's; fields id, pos, version are set */
+    struct job *job; /* stays the caller's; fields id, pos, version are set */
     const struct app_name *app; /* PUT_CANCEL */
     struct span key;            /* PUT_CANCEL */
     struct span idempotency;    /* len 0: none; checked within the app */
@@ -100,7 +101,8 @@ struct put_batch {
     const struct store_position *positions;
     size_t position_count;
     int64_t now_ms;
-    bool sync; /* power-cut proof before it returns (HTTP); Kafka sources need not */
+    bool
+        sync; /* power-cut proof before it returns (HTTP); Kafka sources need not */
 };
 
 /*
@@ -112,24 +114,27 @@ struct put_batch {
 int store_put(struct store_session *x, struct put_batch *b, struct err *err);
 
 /* Sets from and next to the stored next offset, or to -1 when there is no row. */
-int store_position_get(struct store_session *x, struct store_position *p, struct err *err);
+int store_position_get(struct store_session *x, struct store_position *p,
+                       struct err *err);
 
 /* ---- the owner's side ------------------------------------------------- */
 
 struct load_request {
     uint32_t shard;
-    job_pos after;  /* exclusive; 0: from the start */
-    job_pos until;  /* exclusive */
+    job_pos after;              /* exclusive; 0: from the start */
+    job_pos until;              /* exclusive */
     const struct app_name *app; /* only this app's; NULL: all */
-    size_t cap;         /* at most this many jobs */
-    size_t bytes_cap;   /* stop after this many bytes of jobs (at least one is given) */
-    size_t visit_cap;   /* look at no more than this many rows (0: no limit) */
+    size_t cap;                 /* at most this many jobs */
+    size_t
+        bytes_cap; /* stop after this many bytes of jobs (at least one is given) */
+    size_t visit_cap; /* look at no more than this many rows (0: no limit) */
 };
 
 struct load_result {
-    struct list jobs;  /* struct job.link, ascending pos, now the caller's */
+    struct list jobs; /* struct job.link, ascending pos, now the caller's */
     size_t count;
-    job_pos reached;   /* everything up to and including this pos has been looked at;
+    job_pos
+        reached; /* everything up to and including this pos has been looked at;
                           until - 1 when the range is exhausted */
 };
 
@@ -142,22 +147,23 @@ int store_load_due(struct store_session *x, const struct load_request *q,
                    struct load_result *ret, struct err *err);
 
 enum outcome_kind {
-    OUTCOME_DONE,   /* the job ends, SUCCESS */
-    OUTCOME_DEAD,   /* the job ends, DEAD */
-    OUTCOME_SKIPPED,/* the job ends, CANCELED: misfire policy skip */
-    OUTCOME_RETRY   /* attempt + 1, due again at retry_ms, same version */
+    OUTCOME_DONE,    /* the job ends, SUCCESS */
+    OUTCOME_DEAD,    /* the job ends, DEAD */
+    OUTCOME_SKIPPED, /* the job ends, CANCELED: misfire policy skip */
+    OUTCOME_RETRY    /* attempt + 1, due again at retry_ms, same version */
 };
 
 struct outcome {
     struct list link;
-    struct job *job; /* identity (id, version, pos), attempt; RETRY sets its new pos, due, attempt */
+    struct job *
+        job; /* identity (id, version, pos), attempt; RETRY sets its new pos, due, attempt */
     enum outcome_kind kind;
     int64_t retry_ms;
     int64_t started_ms, finished_ms;
     struct span error;           /* cut to 1 KB by the store; borrowed */
     struct put_item *follow_ups; /* stored in the same transaction */
     size_t follow_up_count;
-    bool stale;                  /* out: row gone or version changed; nothing was done for it */
+    bool stale; /* out: row gone or version changed; nothing was done for it */
 };
 
 struct finish_batch {
@@ -170,33 +176,37 @@ struct finish_batch {
 
 /* Ends attempts: rows, execution history and counts in one owner's write.
  * -ESTALE: this instance no longer owns the slot (fenced). */
-int store_finish(struct store_session *x, struct finish_batch *b, struct err *err);
+int store_finish(struct store_session *x, struct finish_batch *b,
+                 struct err *err);
 
 /* Marks jobs RUNNING before execute (apps with track_running). Always synced. */
-int store_mark_running(struct store_session *x, struct job **jobs, size_t n, struct err *err);
+int store_mark_running(struct store_session *x, struct job **jobs, size_t n,
+                       struct err *err);
 
 /* ---- changes ------------------------------------------------------------ */
 
 enum change_kind { /* stored: append only */
-    CHANGE_LOAD = 0, /* only as a wish: the row is new or moved, look at it */
-    CHANGE_CANCEL = 1,
-    CHANGE_REPLACE = 2,
-    CHANGE_RESCHEDULE = 3,
-    CHANGE_RUN = 4
+                   CHANGE_LOAD =
+                       0, /* only as a wish: the row is new or moved, look at it */
+                   CHANGE_CANCEL = 1,
+                   CHANGE_REPLACE = 2,
+                   CHANGE_RESCHEDULE = 3,
+                   CHANGE_RUN = 4
 };
 
 struct change {
     enum change_kind kind;
-    int64_t id;                 /* the job, or 0: by app and key */
+    int64_t id; /* the job, or 0: by app and key */
     const struct app_name *app;
     struct span key;
-    uint32_t version;           /* 0: whatever it is; else -ESTALE when it differs */
-    int64_t due_ms;             /* RESCHEDULE */
-    struct job *content;        /* REPLACE: borrowed */
+    uint32_t version;    /* 0: whatever it is; else -ESTALE when it differs */
+    int64_t due_ms;      /* RESCHEDULE */
+    struct job *content; /* REPLACE: borrowed */
     int64_t now_ms;
     /* out */
-    int64_t wish;               /* > 0: left to the owner under this number */
-    struct job *job;            /* when changed directly: the row as it is now, the caller's;
+    int64_t wish; /* > 0: left to the owner under this number */
+    struct job
+        *job; /* when changed directly: the row as it is now, the caller's;
                                    for CANCEL as it was */
 };
 
@@ -208,16 +218,21 @@ struct wish {
     int64_t number;
     int64_t job_id;
     enum change_kind kind;
-    int64_t due_ms;       /* RESCHEDULE */
-    struct job *content;  /* REPLACE; owned by the wish */
+    int64_t due_ms;      /* RESCHEDULE */
+    struct job *content; /* REPLACE; owned by the wish */
 };
 void wish_free(struct wish **pw);
 
 /* Undecided wishes with number > after, oldest first, at most cap, appended to *into. */
-int store_wishes(struct store_session *x, int64_t after, size_t cap, struct list *into,
-                 struct err *err);
+int store_wishes(struct store_session *x, int64_t after, size_t cap,
+                 struct list *into, struct err *err);
 
-enum verdict { VERDICT_NONE = 0, VERDICT_OK = 1, VERDICT_LATE = 2, VERDICT_GONE = 3 };
+enum verdict {
+    VERDICT_NONE = 0,
+    VERDICT_OK = 1,
+    VERDICT_LATE = 2,
+    VERDICT_GONE = 3
+};
 
 /* The owner decides a wish: with OK the row is changed (version + 1; REPLACE of
  * a job that has ended stores a new one, verdict OK too) and *ret_job is the row
@@ -231,9 +246,10 @@ int store_verdict(struct store_session *x, int64_t number, enum verdict *ret,
 /* ---- looking ------------------------------------------------------------ */
 
 /* -ENOENT.  A live job; *ret is the caller's. */
-int store_get(struct store_session *x, int64_t id, struct job **ret, struct err *err);
-int store_find(struct store_session *x, const struct app_name *app, struct span key,
-               struct job **ret, struct err *err);
+int store_get(struct store_session *x, int64_t id, struct job **ret,
+              struct err *err);
+int store_find(struct store_session *x, const struct app_name *app,
+               struct span key, struct job **ret, struct err *err);
 
 struct list_filter {
     const struct app_name *app; /* NULL: all */
@@ -243,8 +259,8 @@ struct list_filter {
     size_t cap;
 };
 /* Live jobs in order of pos, appended to *into; the caller's. */
-int store_list(struct store_session *x, const struct list_filter *f, struct list *into,
-               struct err *err);
+int store_list(struct store_session *x, const struct list_filter *f,
+               struct list *into, struct err *err);
 
 struct execution {
     int64_t job_id, scheduled_ms, started_ms, finished_ms;
@@ -253,16 +269,22 @@ struct execution {
     const char *app;
     struct span key, error;
 };
-typedef void execution_fn(void *arg, const struct execution *e); /* borrowed for the call */
+typedef void execution_fn(
+    void *arg, const struct execution *e); /* borrowed for the call */
 
-/* One job's executions in order (id > 0), or the newest `cap` of an app (app
- * NULL: of all), newest first.  Ended jobs included. */
-int store_executions(struct store_session *x, int64_t id, const struct app_name *app,
-                     size_t cap, execution_fn *fn, void *arg, struct err *err);
+struct execution_query {
+    int64_t id; /* > 0: one job's executions, in order */
+    const struct app_name
+        *app;   /* else the newest of an app (NULL: of all) first */
+    size_t cap; /* at most so many */
+};
+/* Ended jobs included. */
+int store_executions(struct store_session *x, const struct execution_query *q,
+                     execution_fn *fn, void *arg, struct err *err);
 
 struct store_count {
-    const char *app; /* interned */
-    int64_t pending;  /* live jobs */
+    const char *app;                            /* interned */
+    int64_t pending;                            /* live jobs */
     int64_t succeeded, dead, canceled, retried; /* since the store was made */
 };
 /* At most cap apps; returns how many.  Cheap: kept at write, not counted. */
@@ -272,6 +294,7 @@ int store_counts(struct store_session *x, struct store_count *out, size_t cap,
 /* Housekeeping in small steps: removes idempotency keys, decided wishes and
  * executions that are past their time.  Returns rows removed (0: nothing left
  * to do now), at most about `rows` a call. */
-int store_prune(struct store_session *x, int64_t now_ms, size_t rows, struct err *err);
+int store_prune(struct store_session *x, int64_t now_ms, size_t rows,
+                struct err *err);
 
 #endif

@@ -28,10 +28,10 @@
 #define GROUP_ITEMS 4096
 
 static const char *const kinds[] = {
-    [WRITE_PUT] = "put",         [WRITE_FINISH] = "finish",
-    [WRITE_LOAD] = "load",       [WRITE_RUNNING] = "running",
-    [WRITE_CHANGE] = "change",   [WRITE_WISHES] = "wishes",
-    [WRITE_DECIDE] = "decide",   [WRITE_PRUNE] = "prune",
+    [WRITE_PUT] = "put",       [WRITE_FINISH] = "finish",
+    [WRITE_LOAD] = "load",     [WRITE_RUNNING] = "running",
+    [WRITE_CHANGE] = "change", [WRITE_WISHES] = "wishes",
+    [WRITE_DECIDE] = "decide", [WRITE_PRUNE] = "prune",
     [WRITE_CALL] = "call",
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -65,11 +65,16 @@ struct writer {
 static size_t rows_of(const struct writer_request *r)
 {
     switch (r->kind) {
-    case WRITE_PUT: return r->put.count;
-    case WRITE_FINISH: return r->finish.count;
-    case WRITE_LOAD: return r->load.r.count;
-    case WRITE_RUNNING: return r->running.count;
-    default: return 1;
+    case WRITE_PUT:
+        return r->put.count;
+    case WRITE_FINISH:
+        return r->finish.count;
+    case WRITE_LOAD:
+        return r->load.r.count;
+    case WRITE_RUNNING:
+        return r->running.count;
+    default:
+        return 1;
     }
 }
 
@@ -89,8 +94,8 @@ static int perform(struct store_session *x, struct writer_request *r,
         return store_change(x, &r->change, err);
     case WRITE_WISHES:
         list_init(&r->wishes.into);
-        return store_wishes(x, r->wishes.after, r->wishes.cap,
-                            &r->wishes.into, err);
+        return store_wishes(x, r->wishes.after, r->wishes.cap, &r->wishes.into,
+                            err);
     case WRITE_DECIDE:
         return store_decide(x, r->decide.wish, r->decide.verdict,
                             r->decide.now_ms, &r->decide.job, err);
@@ -235,8 +240,7 @@ static int merge(const struct group *g, struct writer_request *all,
         const struct put_batch *b = &g->requests[i]->put;
 
         if (b->count > 0)
-            memcpy(items + all->put.count, b->items,
-                   b->count * sizeof(*items));
+            memcpy(items + all->put.count, b->items, b->count * sizeof(*items));
         if (b->position_count > 0)
             memcpy(at + all->put.position_count, b->positions,
                    b->position_count * sizeof(*at));

@@ -18,10 +18,20 @@ struct writer;
 struct writer_request;
 
 /* result: 0 or negative errno with err filled. */
-typedef void writer_done_fn(struct writer_request *r, int result, const struct err *err);
+typedef void writer_done_fn(struct writer_request *r, int result,
+                            const struct err *err);
 
-enum writer_kind { WRITE_PUT, WRITE_FINISH, WRITE_LOAD, WRITE_RUNNING, WRITE_CHANGE,
-                   WRITE_WISHES, WRITE_DECIDE, WRITE_PRUNE, WRITE_CALL };
+enum writer_kind {
+    WRITE_PUT,
+    WRITE_FINISH,
+    WRITE_LOAD,
+    WRITE_RUNNING,
+    WRITE_CHANGE,
+    WRITE_WISHES,
+    WRITE_DECIDE,
+    WRITE_PRUNE,
+    WRITE_CALL
+};
 
 struct writer_request {
     struct list link;
@@ -53,7 +63,8 @@ struct writer_request {
             int64_t now_ms;
             size_t rows;
         } prune;
-        int (*call)(struct writer_request *r, struct store_session *x, struct err *err);
+        int (*call)(struct writer_request *r, struct store_session *x,
+                    struct err *err);
     };
     writer_done_fn *done;
     void *arg;

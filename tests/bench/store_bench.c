@@ -100,8 +100,8 @@ static void report(const char *what, size_t rows, const struct span_of_time *t)
     double wall = (double)t->wall_ns / 1e9;
 
     (void)printf("%-22s %9zu rows  %8.0f rows/s  %6.2f us CPU/row"
-                 "  %5lld B read, %5lld B written/row, longest %lld ms\n", what,
-                 rows, (double)rows / wall, t->cpu * 1e6 / (double)rows,
+                 "  %5lld B read, %5lld B written/row, longest %lld ms\n",
+                 what, rows, (double)rows / wall, t->cpu * 1e6 / (double)rows,
                  (long long)t->io[0] / (long long)rows,
                  (long long)t->io[1] / (long long)rows,
                  (long long)t->longest_ns / 1000000);
@@ -178,8 +178,8 @@ static void put_rows(struct bench *b, size_t rows, int64_t from, int64_t range,
 
     for (size_t done = 0; done < rows; done += b->batch) {
         size_t n = rows - done < b->batch ? rows - done : b->batch;
-        struct put_batch put = {.items = items, .count = n,
-                                .now_ms = clock_wall_ms()};
+        struct put_batch put = {
+            .items = items, .count = n, .now_ms = clock_wall_ms()};
 
         fill(b, items, keys, n, from, range);
         start(&t);
@@ -229,16 +229,19 @@ static size_t finish_some(struct bench *b, struct list *jobs,
 {
     struct span_of_time t;
     int64_t now = clock_wall_ms();
-    struct finish_batch f = {.outcomes = pointers, .now_ms = now,
-                             .ledger_pos = -1, .ledger_seq = -1};
+    struct finish_batch f = {.outcomes = pointers,
+                             .now_ms = now,
+                             .ledger_pos = -1,
+                             .ledger_seq = -1};
     struct err err;
 
     while (f.count < b->finish_batch && !list_empty(jobs)) {
         struct outcome *o = &outcomes[f.count];
 
-        *o = (struct outcome){
-            .job = list_of(list_pop(jobs), struct job, link),
-            .kind = OUTCOME_DONE, .started_ms = now, .finished_ms = now};
+        *o = (struct outcome){.job = list_of(list_pop(jobs), struct job, link),
+                              .kind = OUTCOME_DONE,
+                              .started_ms = now,
+                              .finished_ms = now};
         pointers[f.count++] = o;
     }
     start(&t);
@@ -258,8 +261,8 @@ static void drain(struct bench *b)
     struct outcome *outcomes = calloc(b->finish_batch, sizeof(*outcomes));
     struct outcome **pointers =
         calloc(b->finish_batch, sizeof(struct outcome *));
-    struct load_request q = {.until = JOB_POS_MAX, .cap = 10000,
-                             .bytes_cap = 64 << 20};
+    struct load_request q = {
+        .until = JOB_POS_MAX, .cap = 10000, .bytes_cap = 64 << 20};
     struct load_result got;
     size_t done = 0;
     struct err err;
@@ -307,20 +310,34 @@ static void remove_files(const struct bench *b)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.rows = 1000000, .drain_rows = 500000, .batch = 20000,
-                      .finish_batch = 8000, .random = 1};
+    struct bench b = {.rows = 1000000,
+                      .drain_rows = 500000,
+                      .batch = 20000,
+                      .finish_batch = 8000,
+                      .random = 1};
     const char *parent = getenv("TMPDIR");
     struct rusage u;
     int c;
 
     while ((c = getopt(argc, argv, "d:n:q:b:f:")) != -1) {
         switch (c) {
-        case 'd': parent = optarg; break;
-        case 'n': b.rows = strtoul(optarg, NULL, 10); break;
-        case 'q': b.drain_rows = strtoul(optarg, NULL, 10); break;
-        case 'b': b.batch = strtoul(optarg, NULL, 10); break;
-        case 'f': b.finish_batch = strtoul(optarg, NULL, 10); break;
-        default: return 2;
+        case 'd':
+            parent = optarg;
+            break;
+        case 'n':
+            b.rows = strtoul(optarg, NULL, 10);
+            break;
+        case 'q':
+            b.drain_rows = strtoul(optarg, NULL, 10);
+            break;
+        case 'b':
+            b.batch = strtoul(optarg, NULL, 10);
+            break;
+        case 'f':
+            b.finish_batch = strtoul(optarg, NULL, 10);
+            break;
+        default:
+            return 2;
         }
     }
     (void)snprintf(b.dir, sizeof(b.dir), "%s/store_bench.XXXXXX",

@@ -105,8 +105,8 @@ struct job *fix_job(struct fix *f, const char *key, int64_t due,
 enum put_result fix_put(struct fix *f, struct job *j, const char *idempotency,
                         int64_t now)
 {
-    struct put_item item = {.kind = PUT_JOB, .job = j,
-                            .idempotency = text(idempotency)};
+    struct put_item item = {
+        .kind = PUT_JOB, .job = j, .idempotency = text(idempotency)};
     struct put_batch b = {.items = &item, .count = 1, .now_ms = now};
     struct err err = {0};
 
@@ -153,8 +153,8 @@ void fix_put_many(struct fix *f, size_t n, int64_t due, int64_t step)
 
 enum put_result fix_cancel(struct fix *f, const char *key, int64_t now)
 {
-    struct put_item item = {.kind = PUT_CANCEL, .app = f->app,
-                            .key = text(key)};
+    struct put_item item = {
+        .kind = PUT_CANCEL, .app = f->app, .key = text(key)};
     struct put_batch b = {.items = &item, .count = 1, .now_ms = now};
     struct err err = {0};
 
@@ -166,7 +166,8 @@ enum put_result fix_cancel(struct fix *f, const char *key, int64_t now)
 size_t fix_load(struct fix *f, job_pos after, int64_t until_ms, size_t cap,
                 struct load_result *ret)
 {
-    const struct load_request q = {.after = after, .cap = cap,
+    const struct load_request q = {.after = after,
+                                   .cap = cap,
                                    .until = job_pos_at(until_ms),
                                    .bytes_cap = 64 << 20};
     struct err err = {0};
@@ -196,12 +197,18 @@ void free_jobs(struct list *jobs)
 bool fix_finish(struct fix *f, struct job *j, enum outcome_kind kind,
                 int64_t retry_ms, int64_t now)
 {
-    struct outcome o = {.job = j, .kind = kind, .retry_ms = retry_ms,
-                        .started_ms = now - 5, .finished_ms = now,
+    struct outcome o = {.job = j,
+                        .kind = kind,
+                        .retry_ms = retry_ms,
+                        .started_ms = now - 5,
+                        .finished_ms = now,
                         .error = text(kind == OUTCOME_DONE ? NULL : "no luck")};
     struct outcome *p = &o;
-    struct finish_batch b = {.outcomes = &p, .count = 1, .now_ms = now,
-                             .ledger_pos = -1, .ledger_seq = -1};
+    struct finish_batch b = {.outcomes = &p,
+                             .count = 1,
+                             .now_ms = now,
+                             .ledger_pos = -1,
+                             .ledger_seq = -1};
     struct err err = {0};
 
     if (store_finish(f->x, &b, &err) < 0)
@@ -258,8 +265,8 @@ struct wish *fix_wish(struct fix *f, int64_t after)
     return list_of(list_pop(&got), struct wish, link);
 }
 
-int contract_run(const struct contract_backend *b,
-                 const struct CMUnitTest *own, size_t n)
+int contract_run(const struct contract_backend *b, const struct CMUnitTest *own,
+                 size_t n)
 {
     struct CMUnitTest tests[128]; /* one group: one plan in TAP */
     size_t at = 0;

@@ -90,8 +90,8 @@ size_t tests_finish(struct CMUnitTest *into);
 size_t tests_crash(struct CMUnitTest *into);
 
 /* Runs the suite and the backend's own n tests. */
-int contract_run(const struct contract_backend *b,
-                 const struct CMUnitTest *own, size_t n);
+int contract_run(const struct contract_backend *b, const struct CMUnitTest *own,
+                 size_t n);
 
 #define contract_test(f)                                                       \
     cmocka_unit_test_setup_teardown(f, contract_setup, contract_teardown)

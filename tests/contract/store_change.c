@@ -39,8 +39,10 @@ static void reschedule_moves_the_job(void **state)
 {
     struct fix *f = *state;
     int64_t id = fix_put_id(f, "k", T0 + HOUR);
-    struct change c = {.kind = CHANGE_RESCHEDULE, .app = f->app,
-                       .key = text("k"), .due_ms = T0 + 3 * HOUR};
+    struct change c = {.kind = CHANGE_RESCHEDULE,
+                       .app = f->app,
+                       .key = text("k"),
+                       .due_ms = T0 + 3 * HOUR};
     struct load_result got;
     struct err err;
 
@@ -60,8 +62,7 @@ static void reschedule_moves_the_job(void **state)
 static void run_now_moves_it_to_the_present(void **state)
 {
     struct fix *f = *state;
-    struct change c = {.kind = CHANGE_RUN,
-                       .id = fix_put_id(f, "k", T0 + HOUR)};
+    struct change c = {.kind = CHANGE_RUN, .id = fix_put_id(f, "k", T0 + HOUR)};
     struct err err;
 
     assert_int_equal(change(f, &c, &err), 0);
@@ -75,7 +76,8 @@ static void replace_keeps_id_and_key(void **state)
 {
     struct fix *f = *state;
     struct job *content = fix_job(f, "k", T0 + 2 * HOUR, "new");
-    struct change c = {.kind = CHANGE_REPLACE, .content = content,
+    struct change c = {.kind = CHANGE_REPLACE,
+                       .content = content,
                        .id = fix_put_id(f, "k", T0 + HOUR)};
     struct err err;
     struct job *j;
@@ -94,7 +96,9 @@ static void a_wrong_version_is_refused(void **state)
 {
     struct fix *f = *state;
     int64_t id = fix_put_id(f, "k", T0 + HOUR);
-    struct change c = {.kind = CHANGE_RESCHEDULE, .id = id, .version = 1,
+    struct change c = {.kind = CHANGE_RESCHEDULE,
+                       .id = id,
+                       .version = 1,
                        .due_ms = T0 + 2 * HOUR};
     struct job *j;
     struct err err;
@@ -159,8 +163,7 @@ static void changes_behind_a_wish_are_wishes(void **state)
     struct fix *f = *state;
     int64_t id = fix_put_id(f, "k", T0 + 100);
     int64_t free_id = fix_put_id(f, "free", T0 + 100);
-    struct change c = {.kind = CHANGE_RESCHEDULE, .id = id,
-                       .due_ms = T0 + DAY};
+    struct change c = {.kind = CHANGE_RESCHEDULE, .id = id, .due_ms = T0 + DAY};
     int64_t first;
     struct err err;
 
@@ -196,8 +199,7 @@ static void what_comes_near_is_shown_to_the_owner(void **state)
     w = fix_wish(f, 0);
     assert_int_equal(w->kind, CHANGE_LOAD);
     assert_int_equal(w->job_id, id);
-    assert_int_equal(
-        store_decide(f->x, w, VERDICT_OK, T0 + 60, &j, &err), 0);
+    assert_int_equal(store_decide(f->x, w, VERDICT_OK, T0 + 60, &j, &err), 0);
     assert_int_equal(j->id, id);
     assert_int_equal(j->version, 2); /* looking changes nothing */
     job_free(&j);

@@ -25,15 +25,18 @@ static int put_batch(struct fix *f, int64_t i, size_t *ret_stored)
     const struct store_position at = {"K", "s", "t", 0, i > 0 ? i : -1, i + 1};
     struct put_item items[BATCH] = {0};
     char names[BATCH][32];
-    struct put_batch b = {.items = items, .count = BATCH, .positions = &at,
-                          .position_count = 1, .now_ms = T0};
+    struct put_batch b = {.items = items,
+                          .count = BATCH,
+                          .positions = &at,
+                          .position_count = 1,
+                          .now_ms = T0};
     struct err err;
     int r;
 
     for (int k = 0; k < BATCH; k++) {
         (void)snprintf(names[k], sizeof(names[k]), "%lld-%d", (long long)i, k);
-        items[k].job = fix_job(f, names[k], T0 + (i * 7919 + k * 104729) % DAY,
-                               "crash");
+        items[k].job =
+            fix_job(f, names[k], T0 + (i * 7919 + k * 104729) % DAY, "crash");
         items[k].idempotency = text(names[k]);
     }
     r = store_put(f->x, &b, &err);
@@ -87,8 +90,8 @@ static void child(struct fix *f)
 static void account(struct fix *f)
 {
     struct store_count c = fix_count(f, f->app);
-    struct list_filter all = {.state = -1, .due_to = INT64_MAX,
-                              .cap = SIZE_MAX};
+    struct list_filter all = {
+        .state = -1, .due_to = INT64_MAX, .cap = SIZE_MAX};
     struct list jobs;
     struct err err;
     int64_t live = 0, batches = where(f);

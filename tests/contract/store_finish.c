@@ -33,10 +33,11 @@ static void see(void *arg, const struct execution *e)
 static void history(struct fix *f, int64_t id, const struct app_name *app,
                     size_t cap, struct seen *ret)
 {
+    const struct execution_query q = {id, app, cap};
     struct err err = {0};
 
     ret->n = 0;
-    if (store_executions(f->x, id, app, cap, see, ret, &err) < 0)
+    if (store_executions(f->x, &q, see, ret, &err) < 0)
         fail_msg("executions: %s", err.text);
 }
 
@@ -115,8 +116,7 @@ static void retry_keeps_version_and_moves(void **state)
     assert_int_equal(s->n, 4);
     for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(s->e[i].attempt, i + 1);
-        assert_int_equal(s->e[i].outcome,
-                         i < 3 ? OUTCOME_RETRY : OUTCOME_DONE);
+        assert_int_equal(s->e[i].outcome, i < 3 ? OUTCOME_RETRY : OUTCOME_DONE);
     }
     job_free(&j);
     free(s);
@@ -145,8 +145,11 @@ static void stale_ones_do_not_hold_up_others(void **state)
     struct fix *f = *state;
     struct outcome o[5];
     struct outcome *p[5];
-    struct finish_batch b = {.outcomes = p, .count = 5, .now_ms = T0,
-                             .ledger_pos = -1, .ledger_seq = -1};
+    struct finish_batch b = {.outcomes = p,
+                             .count = 5,
+                             .now_ms = T0,
+                             .ledger_pos = -1,
+                             .ledger_seq = -1};
     struct load_result got;
     struct err err;
 
@@ -183,8 +186,11 @@ static void follow_ups_come_with_their_parent(void **state)
     };
     struct outcome o = {.job = j, .follow_ups = items, .follow_up_count = 3};
     struct outcome *p = &o;
-    struct finish_batch b = {.outcomes = &p, .count = 1, .now_ms = T0,
-                             .ledger_pos = -1, .ledger_seq = -1};
+    struct finish_batch b = {.outcomes = &p,
+                             .count = 1,
+                             .now_ms = T0,
+                             .ledger_pos = -1,
+                             .ledger_seq = -1};
     struct err err;
 
     assert_int_equal(store_finish(f->x, &b, &err), 0);
@@ -237,8 +243,11 @@ static void errors_are_cut_at_a_character(void **state)
     char long_text[STORE_ERROR_MAX + 100];
     struct outcome o = {.kind = OUTCOME_DEAD};
     struct outcome *p = &o;
-    struct finish_batch b = {.outcomes = &p, .count = 1, .now_ms = T0,
-                             .ledger_pos = -1, .ledger_seq = -1};
+    struct finish_batch b = {.outcomes = &p,
+                             .count = 1,
+                             .now_ms = T0,
+                             .ledger_pos = -1,
+                             .ledger_seq = -1};
     struct seen *s = calloc(1, sizeof(*s));
     int64_t id = fix_put_id(f, "k", T0);
     struct err err;
@@ -296,8 +305,11 @@ static void a_former_owner_cannot_write(void **state)
     struct put_batch put = {.items = &item, .count = 1, .now_ms = T0};
     struct outcome o = {.kind = OUTCOME_DONE};
     struct outcome *p = &o;
-    struct finish_batch b = {.outcomes = &p, .count = 1, .now_ms = T0,
-                             .ledger_pos = 7, .ledger_seq = 3};
+    struct finish_batch b = {.outcomes = &p,
+                             .count = 1,
+                             .now_ms = T0,
+                             .ledger_pos = 7,
+                             .ledger_seq = 3};
     struct change c = {.kind = CHANGE_CANCEL, .now_ms = T0};
     struct err err;
 

@@ -218,8 +218,7 @@ static void readers_see_what_is_written(void **state)
     char key[16];
 
     assert_int_equal(store_session_open(f->store, false, &reader, &err), 0);
-    assert_int_equal(store_session_open(f->store, true, &second, &err),
-                     -EBUSY);
+    assert_int_equal(store_session_open(f->store, true, &second, &err), -EBUSY);
     for (int i = 0; i < 200; i++) {
         int64_t id;
 

@@ -14,12 +14,12 @@
 static void every_field_comes_back(void **state)
 {
     struct fix *f = *state;
-    const struct job_text t = {{"k\0\xff\n'\"", 6}, {"\0\x80 p", 4},
-                               {"h\0h", 3}};
+    const struct job_text t = {
+        {"k\0\xff\n'\"", 6}, {"\0\x80 p", 4}, {"h\0h", 3}};
     struct job *j = job_new(f->other, &t), *back;
     struct put_item item = {.kind = PUT_JOB, .job = j};
-    struct put_batch b = {.items = &item, .count = 1, .now_ms = T0,
-                          .sync = true};
+    struct put_batch b = {
+        .items = &item, .count = 1, .now_ms = T0, .sync = true};
     struct err err;
 
     j->due_ms = T0 + HOUR + 7;
@@ -140,9 +140,8 @@ static void repeats_are_dropped_inside_the_window(void **state)
                      PUT_DUPLICATE);
     assert_null(fix_find(f, "b"));
     fix_reopen(f);
-    assert_int_equal(
-        fix_put(f, fix_job(f, "b", T0, "x"), "req", T0 + DAY - 1),
-        PUT_DUPLICATE);
+    assert_int_equal(fix_put(f, fix_job(f, "b", T0, "x"), "req", T0 + DAY - 1),
+                     PUT_DUPLICATE);
     /* At its end it is a new request, and begins a window of its own. */
     assert_int_equal(fix_put(f, fix_job(f, "b", T0, "x"), "req", T0 + DAY),
                      PUT_STORED);
@@ -197,7 +196,8 @@ static void pruning_keeps_the_window(void **state)
     for (int i = 0; i < 500; i++) {
         (void)snprintf(name, sizeof(name), "req%d", i);
         assert_int_equal(fix_put(f, fix_job(f, NULL, T0 + 9 * DAY, "x"), name,
-                                 T0 + (i < 250 ? 0 : HOUR)), PUT_STORED);
+                                 T0 + (i < 250 ? 0 : HOUR)),
+                         PUT_STORED);
     }
     for (int i = 0; i < 10000 && r > 0; i++)
         r = store_prune(f->x, T0 + DAY, 50, &err);
@@ -216,8 +216,11 @@ static int put_at(struct fix *f, const char *key, int64_t from, int64_t next)
     const struct store_position at = {"K", "src", "topic", 3, from, next};
     struct put_item item = {.job = fix_job(f, key, T0, "x"),
                             .idempotency = text(key)};
-    struct put_batch b = {.items = &item, .count = 1, .positions = &at,
-                          .position_count = 1, .now_ms = T0};
+    struct put_batch b = {.items = &item,
+                          .count = 1,
+                          .positions = &at,
+                          .position_count = 1,
+                          .now_ms = T0};
     struct err err = {0};
     int r = store_put(f->x, &b, &err);
 

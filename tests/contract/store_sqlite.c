@@ -81,12 +81,11 @@ static int64_t count_rows(const char *dir)
     free(jobs);
     /* Each that should be in the order is there, and nothing else of theirs. */
     jobs = ask_behind(
-        dir,
-        "SELECT count(*) FROM jobs j, slots s LEFT JOIN job_order o "
-        "ON o.id=j.id WHERE coalesce(o.pos,j.pos)=j.pos AND "
-        "coalesce(o.app,j.app)=j.app AND (o.id IS NOT NULL)=("
-        "j.pos>>38<<18<s.sorted_until OR j.pos>>38<>j.id>>38 OR "
-        "(j.pos>>38<<18=s.sorted_until AND j.id<s.sorted_cursor))");
+        dir, "SELECT count(*) FROM jobs j, slots s LEFT JOIN job_order o "
+             "ON o.id=j.id WHERE coalesce(o.pos,j.pos)=j.pos AND "
+             "coalesce(o.app,j.app)=j.app AND (o.id IS NOT NULL)=("
+             "j.pos>>38<<18<s.sorted_until OR j.pos>>38<>j.id>>38 OR "
+             "(j.pos>>38<<18=s.sorted_until AND j.id<s.sorted_cursor))");
     assert_int_equal(strtoll(jobs, NULL, 10), n);
     free(jobs);
     jobs = ask_behind(dir, "SELECT sum(pending) FROM apps");
@@ -102,7 +101,8 @@ static void fill_ms(const char *dir, int64_t ms)
     (void)snprintf(sql, sizeof(sql),
                    "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i+1 "
                    "FROM n WHERE i<1048575) INSERT INTO job_order "
-                   "SELECT (%lld<<20)+i,1,1 FROM n", (long long)ms);
+                   "SELECT (%lld<<20)+i,1,1 FROM n",
+                   (long long)ms);
     exec_behind(dir, sql);
 }
 
@@ -278,10 +278,12 @@ static void views_can_be_read(void **state)
     int64_t id;
 
     id = fix_put_id(f, "ke'y", T0 + 1234);
-    assert_answer(f->dir, "SELECT app||' '||key||' '||due||' '||state||' '||"
+    assert_answer(f->dir,
+                  "SELECT app||' '||key||' '||due||' '||state||' '||"
                   "priority||' '||payload FROM scheduled_jobs",
                   "sms ke'y 2027-01-15T08:00:01.234Z CREATED normal x");
-    assert_answer(f->dir, "SELECT scheduled_time||' '||job_name||' '||app_name"
+    assert_answer(f->dir,
+                  "SELECT scheduled_time||' '||job_name||' '||app_name"
                   "||' '||job_data||' '||created_at FROM sms_scheduled_jobs",
                   "2027-01-15 08:00:01 ke'y sms x 2027-01-15 08:00:00");
     j = fix_get(f, id);
@@ -289,11 +291,13 @@ static void views_can_be_read(void **state)
     assert_false(fix_finish(f, j, OUTCOME_DEAD, 0, T0 + 2500));
     job_free(&j);
     assert_answer(f->dir, "SELECT count(*) FROM scheduled_jobs", "0");
-    assert_answer(f->dir, "SELECT group_concat(outcome||' '||attempt||' '||"
+    assert_answer(f->dir,
+                  "SELECT group_concat(outcome||' '||attempt||' '||"
                   "finished||' '||error) FROM executions",
                   "retry 1 2027-01-15T08:00:01.500Z no luck,"
                   "dead 2 2027-01-15T08:00:02.500Z no luck");
-    assert_answer(f->dir, "SELECT group_concat(status||' '||completed_at||' '||"
+    assert_answer(f->dir,
+                  "SELECT group_concat(status||' '||completed_at||' '||"
                   "execution_duration_ms) FROM sms_job_execution_history",
                   "FAILED 2027-01-15 08:00:01 5,FAILED 2027-01-15 08:00:02 5");
     f->app = f->other; /* a name that has to be quoted */

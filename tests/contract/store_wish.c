@@ -13,8 +13,10 @@
 static struct wish *wished(struct fix *f, enum change_kind kind, int64_t *id)
 {
     struct job *content = fix_job(f, "k", T0 + 7 * HOUR, "wished");
-    struct change c = {.kind = kind, .due_ms = T0 + 5 * HOUR,
-                       .content = content, .now_ms = T0 + 1};
+    struct change c = {.kind = kind,
+                       .due_ms = T0 + 5 * HOUR,
+                       .content = content,
+                       .now_ms = T0 + 1};
     struct wish *w;
     struct err err;
 

@@ -140,19 +140,17 @@ int store_list(struct store_session *x, const struct list_filter *f,
     return r;
 }
 
-int store_executions(struct store_session *x, int64_t id,
-                     const struct app_name *app, size_t cap, execution_fn *fn,
-                     void *arg, struct err *err)
+int store_executions(struct store_session *x, const struct execution_query *q,
+                     execution_fn *fn, void *arg, struct err *err)
 {
-    /* #lizard forgives: the parameters are store.h's */
     int r = away(x->f, err);
     size_t n = 0;
 
-    for (size_t i = 0; i < x->f->executions && n < cap && r == 0; i++) {
+    for (size_t i = 0; i < x->f->executions && n < q->cap && r == 0; i++) {
         const struct execution *e = &x->f->execution[i];
 
-        if ((id > 0 && e->job_id != id) ||
-            (app != NULL && strcmp(app->text, e->app) != 0))
+        if ((q->id > 0 && e->job_id != q->id) ||
+            (q->app != NULL && strcmp(q->app->text, e->app) != 0))
             continue;
         fn(arg, e);
         n++;

@@ -243,10 +243,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_memory_is_bounded, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_the_filter_comes_into_force,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_sweep_removes_what_is_old,
-                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_filter_comes_into_force, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_sweep_removes_what_is_old, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests_name("pile", tests, NULL, NULL);

@@ -152,8 +152,10 @@ const struct app_name *sq_app_name(struct sq_session *x, int32_t number,
         return NULL;
     if (number > 0 && number <= a->last && a->row[number].name != NULL)
         return a->row[number].name;
-    (void)err_set(err, -EUCLEAN, "the store speaks of an app %d that it does "
-                  "not have", number);
+    (void)err_set(err, -EUCLEAN,
+                  "the store speaks of an app %d that it does "
+                  "not have",
+                  number);
     return NULL;
 }
 

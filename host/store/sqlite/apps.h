@@ -22,14 +22,14 @@ struct sq_delta {
 struct sq_apps {
     int32_t *number; /* by app_name.index; 0: not known */
     size_t number_cap;
-    struct sq_app { /* by number */
+    struct sq_app {                  /* by number */
         const struct app_name *name; /* NULL: not known */
         struct sq_delta delta;
         bool touched;
-    } *row;
+    } * row;
     size_t row_cap;
-    int32_t last;    /* the highest number known */
-    bool added;      /* by the open transaction */
+    int32_t last; /* the highest number known */
+    bool added;   /* by the open transaction */
 };
 
 void sq_apps_done(struct sq_apps *a);

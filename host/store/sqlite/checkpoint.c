@@ -17,7 +17,7 @@
 #include "store/sqlite/session.h"
 
 #define WAL_PAGES 32768 /* the log is worth it: 128 MB */
-#define PASSES 4 /* then the writer waits whatever is left */
+#define PASSES 4        /* then the writer waits whatever is left */
 #define CACHE_KB 256
 
 struct sq_checkpoint {

@@ -94,7 +94,7 @@ static int64_t get_chunk(const struct chunk *c, uint64_t hash, uint64_t rest)
 }
 
 int sq_chunk_get(struct sq_session *x, const struct sq_pile *p,
-                      struct sq_name *names, size_t n, struct err *err)
+                 struct sq_name *names, size_t n, struct err *err)
 {
     sqlite3_stmt *st = sq_pile_stmt(x, p, P_FLOOR, err);
     struct chunk c = {NULL, 0};
@@ -127,7 +127,7 @@ int sq_chunk_get(struct sq_session *x, const struct sq_pile *p,
 
 /* ---- merging ----------------------------------------------------------------------- */
 
-struct merge { /* of one chunk with what falls into it */
+struct merge {       /* of one chunk with what falls into it */
     int64_t at, end; /* its place, and the next one's; end 0: it is the last */
     bool last;
     struct sq_entry old[SQ_CHUNK_MAX];
@@ -156,7 +156,8 @@ static int find_chunk(struct sq_session *x, const struct sq_pile *p,
         m->at = sqlite3_column_int64(st, 0);
         c = chunk_of(st, 1);
         for (; m->old_n < c.n && m->old_n < SQ_CHUNK_MAX; m->old_n++)
-            m->old[m->old_n] = sq_entry_decode(c.data + m->old_n * SQ_ENTRY_BYTES);
+            m->old[m->old_n] =
+                sq_entry_decode(c.data + m->old_n * SQ_ENTRY_BYTES);
         (void)sqlite3_reset(st);
     }
     st = sq_pile_stmt(x, p, P_NEXT, err);
@@ -239,7 +240,7 @@ static void merge_entries(struct sq_pile *p, struct merge *m, size_t from,
         int d = i == m->old_n ? 1
                 : from == to  ? -1
                               : sq_entry_compare(m->old[i].hash, m->old[i].rest,
-                                        f[from].hash, f[from].rest);
+                                                 f[from].hash, f[from].rest);
 
         if (d < 0) {
             (void)keep(m, &m->old[i++], p->floor);
@@ -251,7 +252,7 @@ static void merge_entries(struct sq_pile *p, struct merge *m, size_t from,
 }
 
 int sq_chunk_merge(struct sq_session *x, struct sq_pile *p, size_t *from,
-                     struct err *err)
+                   struct err *err)
 {
     const struct sq_run *f = &p->frozen;
     struct merge m;
@@ -333,7 +334,6 @@ int sq_pile_sweep(struct sq_session *x, struct sq_pile *p, size_t chunks,
     p->sweeping = r != 0;
     return gone;
 }
-
 
 /* ---- the filter ------------------------------------------------------------------------- */
 

@@ -12,11 +12,16 @@
 #define SQ_ENTRY_BYTES 24
 
 enum sq_pile_sql { /* behind a pile's first_sql */
-    P_FLOOR, P_NEXT, P_WRITE, P_DELETE, P_LOG_ADD, P_LOG_TRIM, P_FROM
+                   P_FLOOR,
+                   P_NEXT,
+                   P_WRITE,
+                   P_DELETE,
+                   P_LOG_ADD,
+                   P_LOG_TRIM,
+                   P_FROM
 };
 
-struct sqlite3_stmt *sq_pile_stmt(struct sq_session *x,
-                                  const struct sq_pile *p,
+struct sqlite3_stmt *sq_pile_stmt(struct sq_session *x, const struct sq_pile *p,
                                   enum sq_pile_sql which, struct err *err);
 
 struct sq_entry sq_entry_decode(const unsigned char *p);

@@ -23,8 +23,8 @@
 struct ending { /* one outcome in work */
     struct outcome *o;
     struct job *stored; /* read when the caller's job is not the whole one */
-    struct sq_row row;  /* the row it ends: id, pos, app; the new one of RETRY */
-    bool bad;           /* cannot be stored, left out */
+    struct sq_row row; /* the row it ends: id, pos, app; the new one of RETRY */
+    bool bad;          /* cannot be stored, left out */
 };
 
 struct finish { /* one call's work */
@@ -132,12 +132,13 @@ static int retry_row(struct finish *f, struct ending *e, struct err *err)
 {
     int64_t due = e->o->retry_ms;
     int64_t fire = due > f->b->now_ms ? due : f->b->now_ms;
-    job_pos old = e->row.pos, pos;
+    job_pos old = e->row.pos;
+    struct sq_place new = {sq_make_pos(fire, f->x->next_seq++), e->row.id,
+                           e->row.app};
     sqlite3_stmt *st;
     int r;
 
-    r = sq_order_enter(f->x, fire, f->x->next_seq++, e->row.id, e->row.app,
-                       &pos, err);
+    r = sq_order_enter(f->x, &new, err);
     if (r < 0)
         return r;
     st = sq_stmt(f->x, SQL_JOB_RETRY, err);
@@ -146,8 +147,8 @@ static int retry_row(struct finish *f, struct ending *e, struct err *err)
     (void)sqlite3_bind_int64(st, 1, e->row.id);
     (void)sqlite3_bind_int64(st, 2, e->row.version);
     (void)sqlite3_bind_int64(st, 3, old);
-    (void)sqlite3_bind_int64(st, 4, pos);
-    if (due == job_pos_ms(pos))
+    (void)sqlite3_bind_int64(st, 4, new.pos);
+    if (due == job_pos_ms(new.pos))
         (void)sqlite3_bind_null(st, 5);
     else
         (void)sqlite3_bind_int64(st, 5, due);
@@ -157,13 +158,13 @@ static int retry_row(struct finish *f, struct ending *e, struct err *err)
     if (r < 0)
         return r;
     if (sqlite3_changes(f->x->db) == 0) { /* stale: take it back */
-        r = sq_order_leave(f->x, e->row.id, pos, err);
+        r = sq_order_leave(f->x, new.id, new.pos, err);
         return r < 0 ? r : 0;
     }
     r = sq_order_leave(f->x, e->row.id, old, err);
     if (r < 0)
         return r;
-    e->row.pos = pos;
+    e->row.pos = new.pos;
     e->row.due = due;
     sq_app_delta(f->x, e->row.app)->retried++;
     return 1;
@@ -195,9 +196,12 @@ static int end_one(struct finish *f, struct ending *e, struct err *err)
 
     if (app < 0)
         return app;
-    e->row = (struct sq_row){.id = j->id, .pos = j->pos, .app = app,
+    e->row = (struct sq_row){.id = j->id,
+                             .pos = j->pos,
+                             .app = app,
                              .scheduled = j->scheduled_ms,
-                             .version = j->version, .attempt = j->attempt};
+                             .version = j->version,
+                             .attempt = j->attempt};
     e->o->stale = false;
     job_free(&e->stored);
     r = end_once(f, e, err);
@@ -322,8 +326,7 @@ static void tell(struct finish *f)
     }
 }
 
-int sq_finish(struct store_session *sx, struct finish_batch *b,
-              struct err *err)
+int sq_finish(struct store_session *sx, struct finish_batch *b, struct err *err)
 {
     struct finish f = {.x = sq_session(sx), .b = b};
     struct ending *culprit;

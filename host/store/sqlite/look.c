@@ -72,8 +72,7 @@ int sq_find(struct store_session *sx, const struct app_name *app,
 static int give_execution(struct sq_session *x, sqlite3_stmt *st,
                           execution_fn *fn, void *arg, struct err *err)
 {
-    const struct app_name *app =
-        sq_app_name(x, sqlite3_column_int(st, 7), err);
+    const struct app_name *app = sq_app_name(x, sqlite3_column_int(st, 7), err);
 
     if (app == NULL)
         return -EUCLEAN;
@@ -92,25 +91,24 @@ static int give_execution(struct sq_session *x, sqlite3_stmt *st,
     return 0;
 }
 
-int sq_executions(struct store_session *sx, int64_t id,
-                  const struct app_name *app, size_t cap, execution_fn *fn,
-                  void *arg, struct err *err)
+int sq_executions(struct store_session *sx, const struct execution_query *q,
+                  execution_fn *fn, void *arg, struct err *err)
 {
     struct sq_session *x = sq_session(sx);
-    int64_t which = id;
+    int64_t which = q->id;
     sqlite3_stmt *st;
     int r;
 
-    if (id == 0 && app != NULL) {
-        which = sq_app_number(x, app, false, err);
+    if (q->id == 0 && q->app != NULL) {
+        which = sq_app_number(x, q->app, false, err);
         if (which <= 0)
             return (int)which;
     }
-    st = sq_stmt(x, id > 0 ? SQL_EXEC_OF_JOB : SQL_EXEC_NEWEST, err);
+    st = sq_stmt(x, q->id > 0 ? SQL_EXEC_OF_JOB : SQL_EXEC_NEWEST, err);
     if (st == NULL)
         return -EIO;
     (void)sqlite3_bind_int64(st, 1, which);
-    (void)sqlite3_bind_int64(st, 2, cap > INT64_MAX ? -1 : (int64_t)cap);
+    (void)sqlite3_bind_int64(st, 2, q->cap > INT64_MAX ? -1 : (int64_t)q->cap);
     while ((r = sq_row(x, st, err)) > 0) {
         r = give_execution(x, st, fn, arg, err);
         if (r < 0)

@@ -19,8 +19,7 @@ int sq_get(struct store_session *x, int64_t id, struct job **ret,
            struct err *err);
 int sq_find(struct store_session *x, const struct app_name *app,
             struct span key, struct job **ret, struct err *err);
-int sq_executions(struct store_session *x, int64_t id,
-                  const struct app_name *app, size_t cap, execution_fn *fn,
-                  void *arg, struct err *err);
+int sq_executions(struct store_session *x, const struct execution_query *q,
+                  execution_fn *fn, void *arg, struct err *err);
 
 #endif

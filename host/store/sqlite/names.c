@@ -29,8 +29,8 @@ void sq_name_hash(const struct sq_session *x, const struct app_name *app,
         hash128(&x->st->secret, name.data, name.len, h);
         memcpy(small + app_len, h, sizeof(h));
         memcpy(small + app_len + sizeof(h), &name.len, sizeof(name.len));
-        hash128(&x->st->secret, small,
-                app_len + sizeof(h) + sizeof(name.len), h);
+        hash128(&x->st->secret, small, app_len + sizeof(h) + sizeof(name.len),
+                h);
     }
     ret->hash = h[0];
     ret->rest = h[1];
@@ -106,9 +106,9 @@ int sq_names_load(struct sq_store *st, sqlite3 *db, struct err *err)
 {
     int r = sq_pile_load(&st->names[NAMES_KEYS], db, "job_key_log", err);
 
-    return r < 0 ? r
-                 : sq_pile_load(&st->names[NAMES_REPEATS], db, "repeat_log",
-                                err);
+    return r < 0
+               ? r
+               : sq_pile_load(&st->names[NAMES_REPEATS], db, "repeat_log", err);
 }
 
 void sq_names_done(struct sq_store *st)

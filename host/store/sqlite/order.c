@@ -40,40 +40,29 @@ bool sq_in_order(const struct sq_sorted *s, int64_t id, job_pos pos)
            (range == s->until_ms && id < s->cursor);
 }
 
-/* Enters it at fire_ms, or as soon after as there is room. */
-static int add(struct sq_session *x, int64_t fire_ms, uint64_t seq, int64_t id,
-               int32_t app, job_pos *ret, struct err *err)
+static int add(struct sq_session *x, struct sq_place *p, struct err *err)
 {
     sqlite3_stmt *st = sq_stmt(x, SQL_ORDER_ADD, err);
-    job_pos pos;
+    int64_t fire_ms = job_pos_ms(p->pos);
     int r;
 
     if (st == NULL)
         return -EIO;
     for (unsigned tries = 1;; tries++) {
-        pos = sq_make_pos(fire_ms, seq);
-        (void)sqlite3_bind_int64(st, 1, pos);
-        (void)sqlite3_bind_int64(st, 2, id);
-        (void)sqlite3_bind_int(st, 3, app);
+        (void)sqlite3_bind_int64(st, 1, p->pos);
+        (void)sqlite3_bind_int64(st, 2, p->id);
+        (void)sqlite3_bind_int(st, 3, p->app);
         r = sq_run(x, st, err);
-        if (r < 0)
+        if (r < 0 || sqlite3_changes(x->db) == 1)
             return r;
-        if (sqlite3_changes(x->db) == 1)
-            break;
-        seq = x->next_seq++;
         fire_ms += tries % SAME_MS_TRIES == 0;
+        p->pos = sq_make_pos(fire_ms, x->next_seq++);
     }
-    *ret = pos;
-    return 0;
 }
 
-int sq_order_enter(struct sq_session *x, int64_t fire_ms, uint64_t seq,
-                   int64_t id, int32_t app, job_pos *ret, struct err *err)
+int sq_order_enter(struct sq_session *x, struct sq_place *p, struct err *err)
 {
-    *ret = sq_make_pos(fire_ms, seq);
-    if (!sq_in_order(&x->sorted, id, *ret))
-        return 0;
-    return add(x, fire_ms, seq, id, app, ret, err);
+    return sq_in_order(&x->sorted, p->id, p->pos) ? add(x, p, err) : 0;
 }
 
 int sq_order_leave(struct sq_session *x, int64_t id, job_pos pos,
@@ -92,14 +81,8 @@ int sq_order_leave(struct sq_session *x, int64_t id, job_pos pos,
 
 /* ---- making the order -------------------------------------------------------- */
 
-struct place { /* of one job */
-    job_pos pos;
-    int64_t id;
-    int32_t app;
-};
-
 struct step { /* of sq_order_extend */
-    struct place *places;
+    struct sq_place *places;
     size_t n;
     int seen;     /* rows looked at, moved ones included */
     int64_t last; /* id */
@@ -107,7 +90,7 @@ struct step { /* of sq_order_extend */
 
 static int by_pos(const void *pa, const void *pb)
 {
-    const struct place *a = pa, *b = pb;
+    const struct sq_place *a = pa, *b = pb;
 
     return a->pos < b->pos ? -1 : a->pos > b->pos;
 }
@@ -125,9 +108,9 @@ static int read_places(struct sq_session *x, const struct sq_sorted *s,
     (void)sqlite3_bind_int64(st, 2, job_pos_at(s->until_ms + SQ_RANGE_MS));
     (void)sqlite3_bind_int(st, 3, rows);
     while ((r = sq_row(x, st, err)) > 0) {
-        const struct place p = {sqlite3_column_int64(st, 1),
-                                sqlite3_column_int64(st, 0),
-                                sqlite3_column_int(st, 2)};
+        const struct sq_place p = {sqlite3_column_int64(st, 1),
+                                   sqlite3_column_int64(st, 0),
+                                   sqlite3_column_int(st, 2)};
 
         step->seen++;
         step->last = p.id;
@@ -139,21 +122,21 @@ static int read_places(struct sq_session *x, const struct sq_sorted *s,
 
 /* Two jobs may have been given one position while they were far: the second
  * gets another one now. */
-static int add_place(struct sq_session *x, const struct place *p,
+static int add_place(struct sq_session *x, const struct sq_place *p,
                      struct err *err)
 {
+    struct sq_place now = *p;
     sqlite3_stmt *st;
-    job_pos pos;
     int r;
 
-    r = add(x, job_pos_ms(p->pos), (uint64_t)p->pos, p->id, p->app, &pos, err);
-    if (r < 0 || pos == p->pos)
+    r = add(x, &now, err);
+    if (r < 0 || now.pos == p->pos)
         return r;
     st = sq_stmt(x, SQL_JOB_SET_POS, err);
     if (st == NULL)
         return -EIO;
-    (void)sqlite3_bind_int64(st, 1, p->id);
-    (void)sqlite3_bind_int64(st, 2, pos);
+    (void)sqlite3_bind_int64(st, 1, now.id);
+    (void)sqlite3_bind_int64(st, 2, now.pos);
     return sq_run(x, st, err);
 }
 

@@ -48,10 +48,15 @@ job_pos sq_make_pos(int64_t fire_ms, uint64_t seq);
 /* Whether such a job is in job_order. */
 bool sq_in_order(const struct sq_sorted *s, int64_t id, job_pos pos);
 
-/* Gives the job the next free position at or after fire_ms, and enters it
- * where it belongs. */
-int sq_order_enter(struct sq_session *x, int64_t fire_ms, uint64_t seq,
-                   int64_t id, int32_t app, job_pos *ret, struct err *err);
+struct sq_place { /* of one job */
+    job_pos pos;
+    int64_t id;
+    int32_t app;
+};
+
+/* Enters the job where it belongs, at p->pos or, when that is taken, as soon
+ * after as there is room: p->pos is where it is then. */
+int sq_order_enter(struct sq_session *x, struct sq_place *p, struct err *err);
 /* Takes it out. */
 int sq_order_leave(struct sq_session *x, int64_t id, job_pos pos,
                    struct err *err);

@@ -72,8 +72,8 @@ static size_t lower(const struct sq_run *run, size_t from, uint64_t hash,
     size_t lo = from, step = 1, hi;
 
     while (lo + step < run->n &&
-           sq_entry_compare(run->e[lo + step].hash, run->e[lo + step].rest, hash,
-                   rest) < 0) {
+           sq_entry_compare(run->e[lo + step].hash, run->e[lo + step].rest,
+                            hash, rest) < 0) {
         lo += step;
         step *= 2;
     }
@@ -81,7 +81,8 @@ static size_t lower(const struct sq_run *run, size_t from, uint64_t hash,
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 
-        if (sq_entry_compare(run->e[mid].hash, run->e[mid].rest, hash, rest) < 0)
+        if (sq_entry_compare(run->e[mid].hash, run->e[mid].rest, hash, rest) <
+            0)
             lo = mid + 1;
         else
             hi = mid;
@@ -124,8 +125,8 @@ static void get_memory(struct sq_session *x, struct sq_pile *p,
         (void)pthread_rwlock_unlock(&p->lock);
 }
 
-int sq_pile_get(struct sq_session *x, struct sq_pile *p,
-                struct sq_name *names, size_t n, struct err *err)
+int sq_pile_get(struct sq_session *x, struct sq_pile *p, struct sq_name *names,
+                size_t n, struct err *err)
 {
     for (size_t i = 0; i < n; i++)
         names[i].value = -1;
@@ -200,8 +201,8 @@ int sq_pile_set(struct sq_session *x, struct sq_pile *p,
     run->n = n;
     p->pending_count++;
     for (size_t i = 0; i < n; i++)
-        run->e[i] = (struct sq_entry){names[i].hash, names[i].rest,
-                                      names[i].value};
+        run->e[i] =
+            (struct sq_entry){names[i].hash, names[i].rest, names[i].value};
     /* Room now: nothing may fail once it is committed. */
     (void)pthread_rwlock_wrlock(&p->lock);
     for (size_t k = 0; k < p->pending_count; k++)

@@ -32,9 +32,9 @@
 
 struct sq_session;
 
-#define SQ_CHUNK_MAX 160    /* entries, so that a chunk fits into a page */
+#define SQ_CHUNK_MAX 160     /* entries, so that a chunk fits into a page */
 #define SQ_PILE_LIMIT 131072 /* entries in memory before they are merged */
-#define SQ_PENDING_MAX 8    /* sets in one transaction */
+#define SQ_PENDING_MAX 8     /* sets in one transaction */
 
 struct sq_name { /* an entry, and a question */
     uint64_t hash, rest;
@@ -64,22 +64,22 @@ struct sq_pile {
     struct sq_run frozen; /* being merged */
 
     /* the writing session's thread's */
-    size_t merged;        /* so many of frozen are in chunks */
-    size_t merged_next;   /* and after this transaction */
-    size_t debt;          /* entries that are to be merged soon */
+    size_t merged;      /* so many of frozen are in chunks */
+    size_t merged_next; /* and after this transaction */
+    size_t debt;        /* entries that are to be merged soon */
     struct sq_run pending[SQ_PENDING_MAX]; /* of this transaction */
     size_t pending_count;
     int64_t log_next, log_frozen; /* next row; last row of what is frozen */
-    int64_t floor;        /* values not above it need not be kept */
-    int64_t sweep_at;     /* where sq_pile_sweep goes on */
+    int64_t floor;                /* values not above it need not be kept */
+    int64_t sweep_at;             /* where sq_pile_sweep goes on */
     bool sweeping;
     /* What is in chunks, so that new names need not be looked for there; it
      * lacks nothing that is in them.  Made step by step after an open, and
      * again when it is full. */
     struct sq_filter filter, next_filter;
-    size_t filter_began;  /* adds when it came into force */
-    int64_t feed_at;      /* chunks before it are in next_filter */
-    int64_t feed_next;    /* and after this transaction */
+    size_t filter_began; /* adds when it came into force */
+    int64_t feed_at;     /* chunks before it are in next_filter */
+    int64_t feed_next;   /* and after this transaction */
 };
 
 void sq_pile_init(struct sq_pile *p, int first_sql);
@@ -89,8 +89,8 @@ int sq_pile_load(struct sq_pile *p, sqlite3 *db, const char *log_table,
                  struct err *err);
 
 /* Sets value of each name, 0 where it is unknown.  Names are sorted. */
-int sq_pile_get(struct sq_session *x, struct sq_pile *p,
-                struct sq_name *names, size_t n, struct err *err);
+int sq_pile_get(struct sq_session *x, struct sq_pile *p, struct sq_name *names,
+                size_t n, struct err *err);
 /* Enters (value > 0) or removes (0) sorted, different names, and does a share
  * of the merging.  Inside a transaction. */
 int sq_pile_set(struct sq_session *x, struct sq_pile *p,

@@ -25,7 +25,6 @@
 struct fresh { /* a job to be added in bulk */
     struct job *job;
     int32_t app;
-    uint64_t seq;
 };
 
 struct put { /* one call's work */
@@ -109,26 +108,23 @@ static int drop_repeats(struct put *p, struct err *err)
 
 /* ---- new jobs, in bulk ---------------------------------------------------- */
 
-static int64_t fire_ms(const struct put *p, const struct job *j)
-{
-    return j->due_ms > p->now_ms ? j->due_ms : p->now_ms;
-}
-
 /* Gives the job its numbers.  It is entered by add_fresh. */
 static int note_fresh(struct put *p, struct job *j, struct err *err)
 {
     struct fresh *f = &p->fresh[p->fresh_count];
+    int64_t fire = j->due_ms > p->now_ms ? j->due_ms : p->now_ms;
     int32_t app = sq_app_number(p->x, j->app, true, err);
+    uint64_t seq = p->x->next_seq++;
 
     if (app < 0)
         return app;
-    *f = (struct fresh){.job = j, .app = app, .seq = p->x->next_seq++};
+    *f = (struct fresh){.job = j, .app = app};
     j->version = 1;
     j->attempt = 0;
     if (j->created_ms == 0)
         j->created_ms = p->now_ms;
-    j->id = sq_make_id(fire_ms(p, j), p->now_ms, f->seq);
-    j->pos = sq_make_pos(fire_ms(p, j), f->seq);
+    j->id = sq_make_id(fire, p->now_ms, seq);
+    j->pos = sq_make_pos(fire, seq);
     p->near_count += sq_in_order(&p->x->sorted, j->id, j->pos);
     sq_app_delta(p->x, app)->pending++;
     p->fresh_count++;
@@ -144,9 +140,10 @@ static int add_order(struct put *p, struct err *err)
     sq_radix(p->refs, p->refs + p->n, p->fresh_count);
     for (size_t i = 0; i < p->fresh_count && r == 0; i++) {
         struct fresh *f = &p->fresh[p->refs[i].i];
+        struct sq_place at = {f->job->pos, f->job->id, f->app};
 
-        r = sq_order_enter(p->x, fire_ms(p, f->job), f->seq, f->job->id,
-                           f->app, &f->job->pos, err);
+        r = sq_order_enter(p->x, &at, err);
+        f->job->pos = at.pos;
     }
     return r;
 }
@@ -177,8 +174,8 @@ static int add_fresh(struct put *p, struct err *err)
 static int put_job(struct put *p, struct put_item *it, struct sq_row *live,
                    bool *alive, struct err *err)
 {
-    struct change c = {.kind = CHANGE_REPLACE, .content = it->job,
-                       .now_ms = p->now_ms};
+    struct change c = {
+        .kind = CHANGE_REPLACE, .content = it->job, .now_ms = p->now_ms};
     int r;
 
     if (!*alive) {
@@ -373,9 +370,10 @@ static int move_position(struct sq_session *x, const struct store_position *p,
         (void)sqlite3_bind_int64(st, 6, p->from);
     r = sq_run(x, st, err);
     if (r == 0 && sqlite3_changes(x->db) != 1)
-        r = err_set(err, -ESTALE, "%s [%d] of source %s is not at %lld: "
-                    "somebody else has moved it", p->topic, p->partition,
-                    p->source, (long long)p->from);
+        r = err_set(err, -ESTALE,
+                    "%s [%d] of source %s is not at %lld: "
+                    "somebody else has moved it",
+                    p->topic, p->partition, p->source, (long long)p->from);
     return r;
 }
 

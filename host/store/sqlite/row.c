@@ -12,8 +12,19 @@
 #define ID_TRIES 1000
 
 enum job_column { /* of JOB_COLUMNS */
-    C_ID, C_POS, C_DUE, C_SCHEDULED, C_CREATED, C_APP, C_VERSION, C_ATTEMPT,
-    C_STATE, C_PRIORITY, C_KEY, C_PAYLOAD, C_HEADERS
+                  C_ID,
+                  C_POS,
+                  C_DUE,
+                  C_SCHEDULED,
+                  C_CREATED,
+                  C_APP,
+                  C_VERSION,
+                  C_ATTEMPT,
+                  C_STATE,
+                  C_PRIORITY,
+                  C_KEY,
+                  C_PAYLOAD,
+                  C_HEADERS
 };
 
 /* A column that stands for `otherwise` while it is NULL. */
@@ -147,21 +158,30 @@ int sq_row_write(struct sq_session *x, const struct job *j, int32_t app,
     return r < 0 ? r : sqlite3_changes(x->db);
 }
 
+/* Gives the job id and pos and writes it; 0 when the id is taken. */
+static int number(struct sq_session *x, struct job *j, int32_t app,
+                  int64_t now_ms, struct err *err)
+{
+    int64_t fire_ms = j->due_ms > now_ms ? j->due_ms : now_ms;
+    uint64_t seq = x->next_seq++;
+    struct sq_place at = {sq_make_pos(fire_ms, seq),
+                          sq_make_id(fire_ms, now_ms, seq), app};
+    int r = sq_order_enter(x, &at, err);
+
+    j->id = at.id;
+    j->pos = at.pos;
+    return r < 0 ? r : sq_row_write(x, j, app, err);
+}
+
 int sq_row_renumber(struct sq_session *x, struct job *j, int32_t app,
                     int64_t now_ms, struct err *err)
 {
-    int64_t fire_ms = j->due_ms > now_ms ? j->due_ms : now_ms;
     int r = 0;
 
     for (int i = 0; r == 0 && i < ID_TRIES; i++) {
-        uint64_t seq = x->next_seq++;
-
         r = sq_order_leave(x, j->id, j->pos, err);
-        j->id = sq_make_id(fire_ms, now_ms, seq);
         if (r == 0)
-            r = sq_order_enter(x, fire_ms, seq, j->id, app, &j->pos, err);
-        if (r == 0)
-            r = sq_row_write(x, j, app, err);
+            r = number(x, j, app, now_ms, err);
     }
     if (r == 0)
         return err_again(err, -EAGAIN, "no free job id at that time");
@@ -171,9 +191,7 @@ int sq_row_renumber(struct sq_session *x, struct job *j, int32_t app,
 int sq_row_add(struct sq_session *x, struct job *j, int64_t now_ms,
                struct err *err)
 {
-    int64_t fire_ms = j->due_ms > now_ms ? j->due_ms : now_ms;
     int32_t app = sq_app_number(x, j->app, true, err);
-    uint64_t seq = x->next_seq++;
     int r;
 
     if (app < 0)
@@ -182,10 +200,7 @@ int sq_row_add(struct sq_session *x, struct job *j, int64_t now_ms,
     j->attempt = 0;
     if (j->created_ms == 0)
         j->created_ms = now_ms;
-    j->id = sq_make_id(fire_ms, now_ms, seq);
-    r = sq_order_enter(x, fire_ms, seq, j->id, app, &j->pos, err);
-    if (r == 0)
-        r = sq_row_write(x, j, app, err);
+    r = number(x, j, app, now_ms, err);
     if (r == 0)
         r = sq_row_renumber(x, j, app, now_ms, err);
     if (r < 0)
@@ -211,12 +226,15 @@ int sq_row_delete(struct sq_session *x, const struct sq_row *row,
 static int reorder(struct sq_session *x, struct sq_row *row, int64_t due_ms,
                    int64_t now_ms, struct err *err)
 {
+    int64_t fire_ms = due_ms > now_ms ? due_ms : now_ms;
+    struct sq_place at = {sq_make_pos(fire_ms, x->next_seq++), row->id,
+                          row->app};
     int r = sq_order_leave(x, row->id, row->pos, err);
 
-    if (r < 0)
-        return r;
-    return sq_order_enter(x, due_ms > now_ms ? due_ms : now_ms, x->next_seq++,
-                          row->id, row->app, &row->pos, err);
+    if (r == 0)
+        r = sq_order_enter(x, &at, err);
+    row->pos = at.pos;
+    return r;
 }
 
 int sq_row_replace(struct sq_session *x, struct sq_row *row,

@@ -70,8 +70,9 @@ static int next(struct scan *s, sqlite3_stmt *st, bool whole, struct job **ret,
 
 static bool load_full(const struct scan *s, const struct load_request *q)
 {
-    return s->count >= q->cap || (q->bytes_cap > 0 && s->bytes >= q->bytes_cap)
-           || (q->visit_cap > 0 && s->visited >= q->visit_cap);
+    return s->count >= q->cap ||
+           (q->bytes_cap > 0 && s->bytes >= q->bytes_cap) ||
+           (q->visit_cap > 0 && s->visited >= q->visit_cap);
 }
 
 /* Reads job_order on from s->last, up to until.  1: full, 0: to the end. */

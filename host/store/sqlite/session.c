@@ -17,8 +17,8 @@
 #define READER_CACHE_KB 2048
 #define BUSY_MS 1000 /* how long somebody else's transaction is waited for */
 
-int sq_connect(const char *path, int64_t cache_kb, bool writing,
-               sqlite3 **ret, struct err *err)
+int sq_connect(const char *path, int64_t cache_kb, bool writing, sqlite3 **ret,
+               struct err *err)
 {
     char sql[256];
     int r;
@@ -152,8 +152,10 @@ int sq_begin(struct sq_session *x, bool sync, struct err *err)
 
     sync = sync || x->st->sync_full;
     if (sync != x->synced) {
-        r = sq_exec(x->db, sync ? "PRAGMA synchronous=FULL"
-                                : "PRAGMA synchronous=NORMAL", err);
+        r = sq_exec(x->db,
+                    sync ? "PRAGMA synchronous=FULL"
+                         : "PRAGMA synchronous=NORMAL",
+                    err);
         if (r < 0)
             return r;
         x->synced = sync;
@@ -203,7 +205,8 @@ static int guard(struct sq_session *x, const struct sq_ledger *ledger,
     (void)sqlite3_bind_int64(st, 7, x->sorted.cursor);
     r = sq_run(x, st, err);
     if (r == 0 && sqlite3_changes(x->db) != 1)
-        r = err_set(err, -ESTALE, "another instance has taken the store over "
+        r = err_set(err, -ESTALE,
+                    "another instance has taken the store over "
                     "(epoch %lld, write %lld are no longer ours)",
                     (long long)x->epoch, (long long)x->wseq);
     return r;

@@ -47,13 +47,13 @@ struct sq_session {
     /* the writing session's */
     struct sq_checkpoint *checkpoint;
     bool open_txn;
-    bool synced;         /* `synchronous` stands at FULL */
-    int64_t epoch, wseq; /* of slot 0, as we know them */
-    uint64_t next_seq;   /* of ids and positions, kept in the slot's row */
-    struct sq_sorted sorted;      /* as this transaction has it */
-    struct sq_sorted was_sorted;  /* as committed */
-    int64_t next_sweep_ms;  /* see prune.c */
-    int64_t last_execution; /* highest seq in the history */
+    bool synced;             /* `synchronous` stands at FULL */
+    int64_t epoch, wseq;     /* of slot 0, as we know them */
+    uint64_t next_seq;       /* of ids and positions, kept in the slot's row */
+    struct sq_sorted sorted; /* as this transaction has it */
+    struct sq_sorted was_sorted; /* as committed */
+    int64_t next_sweep_ms;       /* see prune.c */
+    int64_t last_execution;      /* highest seq in the history */
     int64_t open_wishes; /* undecided ones, so that most changes need no look */
 };
 
@@ -68,8 +68,8 @@ void sq_session_close(struct store_session *x);
 
 /* Opens a connection with our settings; the caller closes it also when this
  * failed and *ret is not NULL. */
-int sq_connect(const char *path, int64_t cache_kb, bool writing,
-               sqlite3 **ret, struct err *err);
+int sq_connect(const char *path, int64_t cache_kb, bool writing, sqlite3 **ret,
+               struct err *err);
 
 /* Reads slot 0's row into the session. */
 int sq_slot_get(struct sq_session *x, struct err *err);

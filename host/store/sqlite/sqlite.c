@@ -40,8 +40,10 @@ static int lock_take(struct sq_store *st, struct err *err)
     if (st->lock_fd < 0) {
         int e = errno;
 
-        return err_again(err, -e, "open %s: %s (its folder must exist and be "
-                         "ours)", path, err_name(e));
+        return err_again(err, -e,
+                         "open %s: %s (its folder must exist and be "
+                         "ours)",
+                         path, err_name(e));
     }
     if (flock(st->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         n = pread(st->lock_fd, pid, sizeof(pid) - 1, 0);

@@ -15,8 +15,17 @@
 #include "store/sqlite/row.h"
 
 enum wish_column { /* of SQL_WISH_LIST */
-    W_NUMBER, W_JOB, W_KIND, W_DUE, W_SCHEDULED, W_APP, W_PRIORITY, W_KEY,
-    W_PAYLOAD, W_HEADERS, W_MADE
+                   W_NUMBER,
+                   W_JOB,
+                   W_KIND,
+                   W_DUE,
+                   W_SCHEDULED,
+                   W_APP,
+                   W_PRIORITY,
+                   W_KEY,
+                   W_PAYLOAD,
+                   W_HEADERS,
+                   W_MADE
 };
 
 int sq_wish_add(struct sq_session *x, int64_t job_id, const struct change *c,
@@ -184,7 +193,8 @@ static int replace_ended(struct sq_session *x, const struct change *c,
             r = sq_row_get(x, name.value, &j->key, &row, err);
         if (r > 0)
             r = sq_change_apply(x, c, &row, err) < 0
-                    ? -EIO : sq_job_get(x, row.id, ret, err);
+                    ? -EIO
+                    : sq_job_get(x, row.id, ret, err);
         if (r != 0)
             return r < 0 ? r : 0;
     }
@@ -219,8 +229,10 @@ static int grant_cancel(struct sq_session *x, const struct change *c,
 static int grant(struct sq_session *x, const struct wish *w, int64_t now_ms,
                  struct job **ret, struct err *err)
 {
-    const struct change c = {.kind = w->kind, .due_ms = w->due_ms,
-                             .content = w->content, .now_ms = now_ms};
+    const struct change c = {.kind = w->kind,
+                             .due_ms = w->due_ms,
+                             .content = w->content,
+                             .now_ms = now_ms};
     struct sq_row row;
     int r;
 
