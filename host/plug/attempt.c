@@ -295,7 +295,8 @@ static void end_by_host(struct cell *s, enum attempt_end why, int64_t now_ms)
         (void)snprintf(text, sizeof(text), "no answer within %lld ms",
                        (long long)(now_ms - s->a.opened_ms));
     else if (why == ATTEMPT_SKIPPED)
-        (void)snprintf(text, sizeof(text), "skipped: too late by its misfire policy");
+        (void)snprintf(text, sizeof(text),
+                       "skipped: too late by its misfire policy");
     else
         (void)snprintf(text, sizeof(text), "no answer before the %s",
                        attempt_end_name(why));
@@ -332,8 +333,8 @@ static struct cell *lock_index(struct attempt_table *t, uint32_t index)
 
 static bool is_due(struct attempt_table *t, uint32_t index, int64_t now_ms)
 {
-    int64_t at = atomic_load_explicit(&t->deadlines[index],
-                                      memory_order_relaxed);
+    int64_t at =
+        atomic_load_explicit(&t->deadlines[index], memory_order_relaxed);
 
     return at != 0 && at <= now_ms;
 }

@@ -6,7 +6,7 @@
  * plugin (by execute's result or complete()), the timeout, a reload or stop.
  * The winner hands it to the table's `ended` function; from then on it belongs
  * to the receiver, with its job, records and follow-ups, until attempt_free().
- * Every later use of its token answers -ESTALE, for ever: a token is a slot
+ * Every later use of its token answers -ESTALE, for ever: a token is a cell
  * and a generation (44 bits).
  *
  * When a time-out takes the outcome while execute still runs, the job's bytes
@@ -32,11 +32,11 @@
 
 /* A record that the plugin emitted; all bytes live in the attempt. */
 struct attempt_record {
-    struct attempt_record *next;    /* in order of emit; NULL: the last */
+    struct attempt_record *next; /* in order of emit; NULL: the last */
     const struct topic_name *topic;
-    struct span key, value;         /* data NULL: null */
-    struct span headers;            /* encoded as in job/headers.h; len 0: none */
-    int32_t partition;              /* -1: by the key */
+    struct span key, value; /* data NULL: null */
+    struct span headers;    /* as in job/headers.h; len 0: none */
+    int32_t partition;      /* -1: by the key */
 };
 
 /* A follow-up job that the plugin scheduled. */
@@ -48,10 +48,11 @@ struct attempt_followup {
     int32_t priority;
 };
 
-enum attempt_end { /* who ended it */
+/* Who ended it. */
+enum attempt_end {
     ATTEMPT_OPEN = 0,
     ATTEMPT_ANSWERED, /* the plugin */
-    ATTEMPT_TIMEOUT,  /* its deadline passed: the job may have had its effects */
+    ATTEMPT_TIMEOUT,  /* its deadline passed: effects are possible */
     ATTEMPT_RELOAD,   /* the drain of a retired instance took too long */
     ATTEMPT_STOP,     /* the host stops */
     ATTEMPT_SKIPPED   /* never ran: too late for the app's misfire policy */
@@ -59,36 +60,43 @@ enum attempt_end { /* who ended it */
 
 /* What becomes of the job: decided by whoever knows the app's policy, carried
  * out by the commit stage. */
-enum attempt_fate { ATTEMPT_SUCCEEDS, ATTEMPT_AGAIN, ATTEMPT_DIES, ATTEMPT_SKIPS };
+enum attempt_fate {
+    ATTEMPT_SUCCEEDS,
+    ATTEMPT_AGAIN,
+    ATTEMPT_DIES,
+    ATTEMPT_SKIPS
+};
 
 struct attempt_decision {
     enum attempt_fate fate;
-    int64_t again_ms;       /* AGAIN: when, wall clock; SUCCEEDS: when to try again if the
-                               records cannot be delivered, -1: it dies then */
-    const struct topic_name *dead_letters; /* DIES: where to tell it; NULL: nowhere */
+    /* AGAIN: when, wall clock.  SUCCEEDS: when to try again if the records
+     * cannot be delivered; -1: it dies then. */
+    int64_t again_ms;
+    /* DIES: where to tell it; NULL: nowhere. */
+    const struct topic_name *dead_letters;
 };
 
 /* Fields may be read by the owner: the caller of attempt_open until it calls
  * attempt_run, then nobody, then the receiver of `ended`. */
 struct attempt {
-    struct list link;         /* the owner's */
-    void *owner;              /* the owner's; as given to attempt_open_owned */
-    struct job *job;          /* NULL after attempt_take_job */
+    struct list link; /* the owner's */
+    void *owner;      /* the owner's; as given to attempt_open_owned */
+    struct job *job;  /* NULL after attempt_take_job */
     struct plugin_instance *instance; /* a reference */
-    uint64_t token;           /* never 0, never the same twice */
-    int64_t opened_ms;        /* wall clock, as given to attempt_open */
-    int64_t started_ms;       /* execute was called; 0: never was */
-    int64_t ended_ms;         /* the outcome was taken */
+    uint64_t token;                   /* never 0, never the same twice */
+    int64_t opened_ms;                /* wall clock, as given to attempt_open */
+    int64_t started_ms;               /* execute was called; 0: never was */
+    int64_t ended_ms;                 /* the outcome was taken */
 
     /* valid after the end */
     enum attempt_end ended_by;
-    int32_t outcome;          /* ONTIME_DONE, ONTIME_RETRY or ONTIME_FAIL */
-    int64_t retry_ms;         /* RETRY: the plugin's wish; 0: none */
-    struct span message;      /* for the history, UTF-8, cut at 1,000 bytes; len 0: none */
+    int32_t outcome;     /* ONTIME_DONE, ONTIME_RETRY or ONTIME_FAIL */
+    int64_t retry_ms;    /* RETRY: the plugin's wish; 0: none */
+    struct span message; /* UTF-8, at most 1,000 bytes; len 0: none */
     struct attempt_record *records;     /* NULL unless DONE */
     struct attempt_followup *followups; /* NULL unless DONE */
     uint32_t record_count, followup_count;
-    size_t record_bytes;      /* keys, values and headers of all records */
+    size_t record_bytes; /* keys, values and headers of all records */
     struct attempt_decision decision; /* the receiver's */
 };
 
@@ -100,10 +108,10 @@ struct attempt_table;
 typedef void attempt_ended_fn(void *arg, struct attempt *a);
 
 struct attempt_table_settings {
-    uint32_t capacity;        /* attempts at once, handed-over ones included; <= 2^20 */
-    size_t attempt_bytes;     /* all that one attempt may emit and schedule; 0: 1 MiB */
-    size_t record_bytes;      /* one record: key + value + headers; 0: 1,000,000 */
-    const char *store_id;     /* first part of idempotency keys; copied; "" when NULL */
+    uint32_t capacity;    /* at once, handed-over ones included; <= 2^20 */
+    size_t attempt_bytes; /* all that one may emit and schedule; 0: 1 MiB */
+    size_t record_bytes;  /* one: key + value + headers; 0: 1,000,000 */
+    const char *store_id; /* begins idempotency keys; copied; NULL: "" */
     attempt_ended_fn *ended;
     void *arg;
 };
@@ -111,7 +119,7 @@ struct attempt_table_settings {
 /* -EINVAL, -ENOMEM.  Memory grows with use (blocks of 128 attempts). */
 int attempt_table_new(const struct attempt_table_settings *set,
                       struct attempt_table **ret, struct err *err);
-/* No attempt may exist (attempt_table_used 0) and no thread may be in a call. */
+/* No attempt may exist (attempt_table_used 0), no thread be in a call. */
 void attempt_table_free(struct attempt_table **pt);
 /* Those that are open and those handed over and not yet freed. */
 uint32_t attempt_table_used(const struct attempt_table *t);
@@ -155,8 +163,8 @@ int attempt_abort(struct attempt *a, struct job **ret_job);
 
 /* Ends an open attempt from the host's side as RETRY with a text for the
  * reason.  0, or -ESTALE: somebody else was first.  Any thread. */
-int attempt_expire(struct attempt_table *t, uint64_t token, enum attempt_end why,
-                   int64_t now_ms);
+int attempt_expire(struct attempt_table *t, uint64_t token,
+                   enum attempt_end why, int64_t now_ms);
 /* Ends all whose deadline has passed; returns how many.  Cheap enough for some
  * times a second (one word is read per slot in use).  Any one thread. */
 unsigned attempt_expire_due(struct attempt_table *t, int64_t now_ms);
@@ -168,7 +176,7 @@ unsigned attempt_expire_instance(struct attempt_table *t,
 bool attempt_is_open(struct attempt_table *t, uint64_t token);
 
 /* The receiver's: moves the job out, to be freed with job_free().  When
- * execute still runs in it: a copy, NULL without memory (then the job stays). */
+ * execute still runs in it: a copy; NULL without memory, then the job stays. */
 struct job *attempt_take_job(struct attempt *a);
 /* The receiver is done: frees job, records, the attempt's reference to its
  * instance.  Any thread. */
@@ -187,7 +195,8 @@ uint64_t attempt_table_stale(const struct attempt_table *t);
  * instance.  0; -ESTALE for all but the first; -EINVAL: no result, or an
  * outcome that is not one (the attempt stays open).  Any thread.
  */
-int attempt_complete(struct attempt_table *t, const struct plugin_instance *self,
-                     uint64_t token, const struct ontime_result *r);
+int attempt_complete(struct attempt_table *t,
+                     const struct plugin_instance *self, uint64_t token,
+                     const struct ontime_result *r);
 
 #endif
