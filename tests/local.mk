@@ -219,7 +219,8 @@ TESTS += $(unit_tests) $(contract_tests)
 endif
 TESTS += $(run_scripts)
 
-dist_check_SCRIPTS += $(script_tests) tests/support/with-kafka
+dist_check_SCRIPTS += $(script_tests) tests/support/run-tap \
+	tests/support/with-kafka
 EXTRA_DIST += \
 	.clang-format \
 	tests/fixtures/conf \
@@ -239,7 +240,7 @@ TEST_EXTENSIONS = .test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = $(LOG_DRIVER)
-LOG_COMPILER = timeout -k 10 $(TEST_TIMEOUT)
+LOG_COMPILER = $(top_srcdir)/tests/support/run-tap $(TEST_TIMEOUT)
 TEST_LOG_COMPILER = timeout -k 10 $(TEST_TIMEOUT)
 AM_TESTS_ENVIRONMENT = \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
