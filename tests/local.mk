@@ -51,6 +51,7 @@ unit_tests = \
 	tests/unit/test_plug_race \
 	tests/unit/test_plug_registry \
 	tests/unit/test_plug_settings \
+	tests/unit/test_plug_torture \
 	tests/unit/test_policy \
 	tests/unit/test_queues \
 	tests/unit/test_sms_retry \
@@ -124,6 +125,8 @@ tests_unit_test_plug_object_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_race_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_registry_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_settings_LDADD = $(for_plug) $(CMOCKA_LIBS)
+tests_unit_test_plug_torture_LDADD = $(for_plug) $(CMOCKA_LIBS)
+tests_unit_test_plug_torture_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_policy_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_queues_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_CPPFLAGS = $(AM_CPPFLAGS) \

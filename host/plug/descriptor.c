@@ -130,12 +130,12 @@ int descriptor_check(const void *symbol, const char *name,
     if (r < 0)
         return r;
     r = plugin_rows_check(p.settings, err);
-    if (r < 0) {
+    if (r == -EINVAL && err != NULL) {
         (void)err_wrap(err, "its settings");
-        if (err != NULL)
-            err->code = -ENOEXEC;
-        return -ENOEXEC;
+        err->code = -ENOEXEC;
     }
+    if (r < 0)
+        return r == -EINVAL ? -ENOEXEC : r;
     *ret = p;
     return 0;
 }
