@@ -141,6 +141,7 @@ static int look(struct stage *s, struct tally *t, int64_t on_time,
     if (during.jobs == 0)
         return err_set(err, -EIO,
                        "no job was on time while the overdue drained");
+    tally_say_halves(t, &range);
     tally_report_lateness(&during, s->bench, s->c);
     return tally_verdict(&all, t, s->bench, s->c, false, err);
 }

@@ -41,6 +41,7 @@ static int look(struct stage *s, struct tally *t, struct err *err)
         r = tally_look(t, &(struct tally_range){.end = t->count}, &v, err);
     if (r < 0)
         return r;
+    tally_say_halves(t, &(struct tally_range){.end = t->count});
     tally_report_lateness(&v, s->bench, s->c);
     return tally_verdict(&v, t, s->bench, s->c, false, err);
 }

@@ -156,7 +156,8 @@ int tally_look(const struct tally *t, const struct tally_range *range,
     *ret = (struct tally_view){.jobs = 0};
     if (late == NULL)
         return err_set(err, -ENOMEM, "no memory");
-    for (int64_t i = range->from; i < range->end; i++) {
+    for (int64_t i = range->from;
+         i<range->end; i += range->step> 0 ? range->step : 1) {
         if (!within(range, t->due[i]))
             continue;
         ret->jobs++;
@@ -196,6 +197,23 @@ int tally_verdict(const struct tally_view *v, const struct tally *t,
                    " doubled, %" PRId64 " early; %" PRId64
                    " records are no job's",
                    v->jobs, v->lost, v->doubled, v->early, t->strange);
+}
+
+void tally_say_halves(const struct tally *t, const struct tally_range *range)
+{
+    static const char *const names[] = {"stored before", "ingested meanwhile"};
+
+    for (int64_t i = 0; i < 2; i++) {
+        struct tally_range half = *range;
+        struct tally_view v;
+
+        half.from += i;
+        half.step = 2;
+        if (tally_look(t, &half, &v, NULL) == 0)
+            bench_say("late, %-18s p50 %4" PRId64 ", p99 %4" PRId64
+                      ", max %4" PRId64 " ms",
+                      names[i], v.p50, v.p99, v.max);
+    }
 }
 
 void tally_report_lateness(const struct tally_view *v, const struct bench *b,

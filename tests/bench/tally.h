@@ -26,6 +26,7 @@ int tally_read(struct tally *t, const struct bench *b, const char *topic,
 /* Jobs [from, end). */
 struct tally_range {
     int64_t from, end;
+    int64_t step;                  /* every step-th; 0: each */
     int64_t due_after, due_before; /* only those due then; 0: any */
 };
 struct tally_view {
@@ -41,6 +42,9 @@ int tally_look(const struct tally *t, const struct tally_range *range,
 int tally_verdict(const struct tally_view *v, const struct tally *t,
                   const struct bench *b, const struct bench_case *c,
                   bool may_double, struct err *err);
+/* Says how late the even numbers below end were (stored before), and the odd
+ * ones (ingested meanwhile). */
+void tally_say_halves(const struct tally *t, const struct tally_range *range);
 void tally_report_lateness(const struct tally_view *v, const struct bench *b,
                            const struct bench_case *c);
 
