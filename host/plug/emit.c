@@ -163,6 +163,16 @@ static int add_record(struct cell *s, const struct ontime_record *r,
     return 0;
 }
 
+static int find_topic(const char *name, const struct topic_name **ret)
+{
+    size_t len = name != NULL ? strlen(name) : 0;
+
+    if (topic_name_check(name, len) < 0)
+        return -EINVAL;
+    *ret = topic_name(name, len);
+    return *ret != NULL ? 0 : -ENOMEM;
+}
+
 int attempt_emit(struct attempt_table *t, const struct plugin_instance *self,
                  uint64_t token, const struct ontime_record *r)
 {
@@ -176,9 +186,9 @@ int attempt_emit(struct attempt_table *t, const struct plugin_instance *self,
                            .value = &r->value,
                            .headers = r->headers,
                            .header_count = r->header_count};
-        topic = topic_name_s(r->topic);
-        if (topic != NULL && r->partition >= -1)
-            e = parts_measure(&p);
+        e = find_topic(r->topic, &topic);
+        if (e == 0)
+            e = r->partition >= -1 ? parts_measure(&p) : -EINVAL;
     }
     s = lock_own(t, self, token);
     if (s == NULL)

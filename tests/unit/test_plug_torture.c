@@ -107,8 +107,9 @@ static int one_attempt(struct attempt_table *t, struct plugin_instance *i,
         return r;
     *j = NULL; /* taken over */
     token = a->token;
-    assert_int_equal(plugin_host.emit(self, token, &small), 0);
-    r = plugin_host.emit(self, token, &large);
+    r = plugin_host.emit(self, token, &small);
+    if (r == 0)
+        r = plugin_host.emit(self, token, &large);
     if (r == 0)
         r = plugin_host.schedule(self, token, &next);
     assert_true(r == 0 || r == -ENOMEM);
