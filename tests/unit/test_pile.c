@@ -8,8 +8,10 @@
 
 #include "store/sqlite/pile.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,9 @@ struct model {
     struct store_session *x, *reader;
     struct sq_name name[NAMES_KNOWN]; /* sorted; value is what was set last */
     uint64_t random;
+    bool fixed; /* every seventh name is not set any more */
+    atomic_bool stop;
+    size_t rounds, wrong; /* of the reading thread */
 };
 
 static uint64_t next(struct model *m)
@@ -137,7 +142,7 @@ static void transaction(struct model *m, unsigned part, bool shrink)
         for (size_t i = 0; i < NAMES_KNOWN; i++) {
             uint64_t dice = next(m);
 
-            if (dice % part != 0)
+            if (dice % part != 0 || (m->fixed && i % 7 == 0))
                 continue;
             set[n] = m->name[i];
             set[n].value = (dice >> 32) % 4 == 0 || (shrink && dice >> 62 != 0)
@@ -236,6 +241,46 @@ static void test_a_sweep_removes_what_is_old(void **state)
     sq_rollback(x);
 }
 
+/* Reads the fixed names all the time, in a session of its own. */
+static void *read_on(void *arg)
+{
+    static struct sq_name asked[NAMES_KNOWN];
+    struct model *m = arg;
+    struct err err;
+
+    while (!atomic_load(&m->stop)) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < NAMES_KNOWN; i += 7) {
+            asked[n] = m->name[i];
+            asked[n++].item = (uint32_t)i;
+        }
+        if (sq_pile_get(sq_session(m->reader), pile(m), asked, n, &err) < 0)
+            m->wrong++;
+        for (size_t i = 0; i < n; i++)
+            m->wrong += asked[i].value != m->name[asked[i].item].value;
+        m->rounds++;
+    }
+    return NULL;
+}
+
+static void test_readers_never_miss_a_name(void **state)
+{
+    struct model *m = *state;
+    pthread_t thread;
+
+    for (int i = 0; i < 10; i++)
+        transaction(m, 3, false);
+    m->fixed = true;
+    assert_int_equal(pthread_create(&thread, NULL, read_on, m), 0);
+    for (int i = 0; i < 300; i++)
+        transaction(m, 30, i > 200);
+    atomic_store(&m->stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(m->rounds > 0);
+    assert_int_equal(m->wrong, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +289,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_memory_is_bounded, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_the_filter_comes_into_force, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_readers_never_miss_a_name, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_sweep_removes_what_is_old, setup,
                                         teardown),
