@@ -46,6 +46,7 @@ unit_tests = \
 	tests/unit/test_plan \
 	tests/unit/test_plug_attempt \
 	tests/unit/test_plug_crash \
+	tests/unit/test_plug_emit \
 	tests/unit/test_plug_instance \
 	tests/unit/test_plug_object \
 	tests/unit/test_plug_race \
@@ -121,6 +122,7 @@ tests_unit_test_pile_LDADD = $(for_store) $(CMOCKA_LIBS)
 tests_unit_test_plan_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_plug_attempt_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_crash_LDADD = $(for_plug) $(CMOCKA_LIBS)
+tests_unit_test_plug_emit_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_instance_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_object_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_race_LDADD = $(for_plug) $(CMOCKA_LIBS)

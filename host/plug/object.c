@@ -215,14 +215,15 @@ static int open_copy(struct plugin_loader *l, const struct file *f,
 {
     char *copies[COPIES_MAX] = {NULL};
     char hash[33];
+    const struct rundir_file copy = {
+        .name = f->name, .hash = hash, .data = f->data, .len = f->len};
     int r = -EEXIST;
 
     memcpy(hash, f->hash, sizeof(hash));
     for (int i = 0; r == -EEXIST && i < COPIES_MAX; i++) {
         if (i > 0)
             hash[0] = hash[0] == '0' + (char)i ? 'f' : (char)('0' + i);
-        r = rundir_write(&l->run, f->name, hash, f->data, f->len, &copies[i],
-                         err);
+        r = rundir_write(&l->run, &copy, &copies[i], err);
         if (r == 0 && i == 0)
             r = plugin_probe(l->program, copies[i], l->probe_timeout_ms, err);
         if (r == 0)

@@ -299,31 +299,31 @@ static int write_all(int fd, const char *data, size_t len)
     return fchmod(fd, 0500) < 0 ? -errno : 0;
 }
 
-int rundir_write(struct rundir *d, const char *name, const char *hash,
-                 const void *data, size_t len, char **ret_path, struct err *err)
+int rundir_write(struct rundir *d, const struct rundir_file *f, char **ret_path,
+                 struct err *err)
 {
     char *path = NULL, *temp = NULL;
     int fd = -1, r = 0;
 
-    if (asprintf(&path, "%s/%s-%s.so", d->path, name, hash) < 0)
+    if (asprintf(&path, "%s/%s-%s.so", d->path, f->name, f->hash) < 0)
         return no_memory(err);
-    if (asprintf(&temp, "%s/.%s-XXXXXX", d->path, name) < 0) {
+    if (asprintf(&temp, "%s/.%s-XXXXXX", d->path, f->name) < 0) {
         free(path);
         return no_memory(err);
     }
     fd = mkostemp(temp, O_CLOEXEC);
     if (fd < 0) {
-        r = err_sys(err, errno, "copy %s to %s", name, d->path);
+        r = err_sys(err, errno, "copy %s to %s", f->name, d->path);
         goto out;
     }
-    r = write_all(fd, data, len);
+    r = write_all(fd, f->data, f->len);
     if (close(fd) < 0 && r == 0)
         r = -errno;
     if (r == 0 && rename(temp, path) < 0)
         r = -errno;
     if (r < 0) {
         (void)unlink(temp);
-        r = err_sys(err, -r, "copy %s to %s", name, d->path);
+        r = err_sys(err, -r, "copy %s to %s", f->name, d->path);
     }
 out:
     free(temp);

@@ -25,10 +25,16 @@ void rundir_close(struct rundir *d); /* removes it with its content */
  * it was read.  *ret is free()d by the caller. */
 int rundir_read(const char *file, void **ret, size_t *ret_len, struct err *err);
 void rundir_hash(const void *data, size_t len, char ret[33]);
+struct rundir_file {
+    const char *name; /* the plugin's */
+    const char *hash; /* of data */
+    const void *data;
+    size_t len;
+};
+
 /* Writes the content as <dir>/<name>-<hash>.so (mode 0500), under a temporary
  * name first.  *ret_path is the caller's. */
-int rundir_write(struct rundir *d, const char *name, const char *hash,
-                 const void *data, size_t len, char **ret_path,
+int rundir_write(struct rundir *d, const struct rundir_file *f, char **ret_path,
                  struct err *err);
 
 #endif

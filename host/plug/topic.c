@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,19 +40,21 @@ static void make_key(void)
     random_bytes(&key, sizeof(key));
 }
 
+static bool topic_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+}
+
 int topic_name_check(const char *name, size_t len)
 {
     if (name == NULL || len == 0 || len > NAME_LEN_MAX)
         return -EINVAL;
     if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))
         return -EINVAL;
-    for (size_t i = 0; i < len; i++) {
-        char c = name[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-              (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-'))
+    for (size_t i = 0; i < len; i++)
+        if (!topic_char(name[i]))
             return -EINVAL;
-    }
     return 0;
 }
 

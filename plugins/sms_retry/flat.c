@@ -41,32 +41,30 @@ static bool take(struct scan *s, unsigned char c)
 
 /* ---- strings ------------------------------------------------------------- */
 
+/* What the second byte may be, behind a first one that is special. */
+static bool second_ok(unsigned char first, unsigned char second)
+{
+    switch (first) {
+    case 0xe0:
+        return second >= 0xa0 && second <= 0xbf;
+    case 0xed:
+        return second >= 0x80 && second <= 0x9f;
+    case 0xf0:
+        return second >= 0x90 && second <= 0xbf;
+    case 0xf4:
+        return second >= 0x80 && second <= 0x8f;
+    default:
+        return (second & 0xc0) == 0x80;
+    }
+}
+
 /* Bytes of the UTF-8 character at p, which begins with a byte above 0x7f; 0
  * when it is none (RFC 3629). */
 static size_t utf8_length(const unsigned char *p, size_t left)
 {
-    unsigned char lo = 0x80, hi = 0xbf;
-    size_t n;
+    size_t n = p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
 
-    if (p[0] >= 0xc2 && p[0] <= 0xdf)
-        n = 2;
-    else if (p[0] >= 0xe0 && p[0] <= 0xef)
-        n = 3;
-    else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-        n = 4;
-    else
-        return 0;
-    if (n > left)
-        return 0;
-    if (p[0] == 0xe0)
-        lo = 0xa0;
-    else if (p[0] == 0xed)
-        hi = 0x9f;
-    else if (p[0] == 0xf0)
-        lo = 0x90;
-    else if (p[0] == 0xf4)
-        hi = 0x8f;
-    if (p[1] < lo || p[1] > hi)
+    if (n == 0 || p[0] > 0xf4 || n > left || !second_ok(p[0], p[1]))
         return 0;
     for (size_t i = 2; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)

@@ -113,4 +113,28 @@ static inline struct attempt *box_result(struct box *b,
 
 #define box_message(a) ((int)(a)->message.len), (const char *)(a)->message.data
 
+YARD_UNUSED static void expect_message(const struct attempt *a,
+                                       const char *text)
+{
+    if (a->message.len != strlen(text) ||
+        memcmp(a->message.data, text, a->message.len) != 0)
+        fail_msg("message \"%.*s\", not \"%s\"", box_message(a), text);
+}
+
+YARD_UNUSED static void expect_empty(const struct attempt *a)
+{
+    assert_null(a->records);
+    assert_null(a->followups);
+    assert_int_equal(a->record_count, 0);
+    assert_int_equal(a->followup_count, 0);
+    assert_int_equal(a->record_bytes, 0);
+}
+
+YARD_UNUSED static void expect_record(const struct attempt_record *r,
+                                      const char *text)
+{
+    assert_non_null(r);
+    assert_true(span_eqs(r->value, text));
+}
+
 #endif
