@@ -13,6 +13,8 @@ unit_tests = \
 	tests/unit/test_bucket \
 	tests/unit/test_buf \
 	tests/unit/test_clock \
+	tests/unit/test_commit \
+	tests/unit/test_commit_away \
 	tests/unit/test_conf \
 	tests/unit/test_conf_dump \
 	tests/unit/test_conf_errors \
@@ -72,6 +74,8 @@ tests_unit_test_bucket_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_buf_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_buf_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_clock_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_commit_LDADD = $(for_commit) $(CMOCKA_LIBS)
+tests_unit_test_commit_away_LDADD = $(for_commit) $(CMOCKA_LIBS)
 tests_unit_test_conf_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_dump_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_errors_LDADD = $(for_conf) $(CMOCKA_LIBS)
@@ -162,6 +166,7 @@ EXTRA_DIST += \
 	tests/support/ingestworld.h \
 	tests/support/rawhttp.h \
 	tests/unit/conf_load.h \
+	tests/unit/commit_rig.h \
 	tests/unit/dispatch_rig.h \
 	tests/unit/plug_box.h \
 	tests/unit/plug_yard.h \
