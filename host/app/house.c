@@ -171,6 +171,7 @@ static int start_commit(struct house *h, struct err *err)
         .inflight_records = (size_t)h->conf->commit_inflight_records,
         .settled = on_settled,
         .stored = on_stored,
+        .wished = on_wished,
         .arg = h,
     };
 
@@ -246,11 +247,19 @@ static int start_sched(struct house *h, struct err *err)
     return r;
 }
 
+/*
+ * A static member of its groups (KIP-345): after a crash we are given our
+ * partitions back at once instead of after the session time-out.  The store's
+ * id keeps two installations apart.  The embedded broker knows no such members.
+ */
 static void prepare_ingest(struct house *h)
 {
+    if (h->embedded == NULL)
+        snprintf(h->member, sizeof(h->member), "%.80s-%.8s", h->started->instance_id,
+                 store_id(h->store));
     h->ingest = (struct ingest_env){
         .kafka = &h->kafka,
-        .instance_id = h->started->instance_id,
+        .instance_id = h->member,
         .store = h->store,
         .writer = h->writer,
         .zone = h->zone,

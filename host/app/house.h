@@ -61,6 +61,7 @@ struct house {
     struct source *sources[HOUSE_SOURCES_MOST];
     size_t source_count;
     struct ingest_env ingest;
+    char member[128];              /* our name in consumer groups */
     char *cluster_id;              /* NULL until a broker has answered */
     bool connecting;               /* the connector thread runs */
     pthread_t connector;

@@ -14,8 +14,10 @@ struct batch *batch_new(void)
 {
     struct batch *b = calloc(1, sizeof(*b));
 
-    if (b != NULL)
-        list_init(&b->link);
+    if (b == NULL)
+        return NULL;
+    list_init(&b->link);
+    b->soonest_ms = INT64_MAX;
     return b;
 }
 
@@ -96,8 +98,11 @@ void batch_take(struct batch *b, int64_t offset, const struct put_item *item)
     if (item == NULL)
         return;
     b->items[b->count++] = *item;
-    if (item->job != NULL)
-        b->bytes += job_size(item->job);
+    if (item->job == NULL)
+        return;
+    b->bytes += job_size(item->job);
+    if (item->job->due_ms < b->soonest_ms)
+        b->soonest_ms = item->job->due_ms;
 }
 
 void batch_settle(struct batch *b, struct list *into, struct batch_counts *ret)

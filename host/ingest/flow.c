@@ -16,6 +16,8 @@
 #include "metrics/metrics.h"
 
 #define BATCH_AGE_MS 50 /* a batch is handed in at this age at the latest */
+#define GATHER_MS 25    /* so long it waits for company ... */
+#define SOON_MS 500     /* ... unless something in it is due within this */
 #define RESYNC_AGAIN_MS 200
 #define AWAY_MS 1000
 
@@ -97,6 +99,15 @@ static void submit(struct source *s)
     s->closed = s->flush = false;
 }
 
+bool flow_gathers(const struct source *s)
+{
+    const struct batch *b = s->batch;
+
+    return b != NULL && b->taken > 0 && !s->closed && s->drained &&
+           clock_boot_ms() - b->born_ms < GATHER_MS &&
+           b->soonest_ms > clock_wall_ms() + SOON_MS;
+}
+
 void flow_close_if_due(struct source *s, bool now)
 {
     const struct batch *b = s->batch;
@@ -105,7 +116,7 @@ void flow_close_if_due(struct source *s, bool now)
         return;
     s->closed = now || s->flush || b->taken >= s->limit ||
                 b->bytes >= BATCH_BYTES || b->bad_count >= BATCH_BAD ||
-                (s->drained && s->in_flight == 0) ||
+                (s->drained && s->in_flight == 0 && !flow_gathers(s)) ||
                 (s->in_flight < IN_FLIGHT &&
                  clock_boot_ms() - b->born_ms >= BATCH_AGE_MS);
 }

@@ -12,6 +12,9 @@
 /* Whether the batch being filled takes no more: full, old, asked to (now), or
  * nothing more is there and the store is idle. */
 void flow_close_if_due(struct source *s, bool now);
+/* The batch waits a little for company: what there is was read, and nothing in
+ * it is due soon.  Few writes instead of many, for no job's lateness. */
+bool flow_gathers(const struct source *s);
 /* Hands a closed batch in when its dead letters are delivered. */
 void flow_submit_if_ready(struct source *s);
 /* Takes batches that the writer is done with, waiting for the first. */

@@ -91,6 +91,7 @@ static int open_consumer(struct source *s, struct err *err)
         .name = s->conf->name,
         .topic = s->conf->topic,
         .group_id = s->conf->group_id,
+        .instance_id = s->env.instance_id,
         .queue_kb = 8192,
         .events = {source_assigned, source_revoked, source_out_of_range},
         .arg = s,

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,6 +17,7 @@
 
 #define IDLE_POLL_MS 100 /* nothing is under way */
 #define BUSY_POLL_MS 2   /* something is */
+#define GATHER_NAP_MS 8
 #define BLOCKED_MS 1000  /* then the partitions are paused, and people told */
 #define CHORES_MS 1000
 #define RESYNC_AGAIN_MS 200
@@ -307,8 +309,17 @@ static void chores(struct source *s)
     }
 }
 
+static void nap(void)
+{
+    struct timespec t = {.tv_nsec = GATHER_NAP_MS * 1000000};
+
+    (void)nanosleep(&t, NULL);
+}
+
 static void turn(struct source *s)
 {
+    if (flow_gathers(s))
+        nap(); /* messages gather in the client meanwhile */
     flow_reap(s, 0);
     dead_serve(&s->dead, 0);
     if (s->resync)
