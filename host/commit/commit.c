@@ -22,7 +22,7 @@
 
 #define POLL_NS 500000 /* between looks at the producer's reports */
 
-struct app_metrics { /* by app_name.index */
+struct app_metrics {            /* by app_name.index */
     struct metric *outcomes[4]; /* enum outcome_kind */
     struct metric *emitted, *refused, *dead, *retries;
 };
@@ -57,7 +57,8 @@ static void wake(void *arg)
 
 /* ---- counting ------------------------------------------------------------------------ */
 
-static struct app_metrics *metrics_of(struct commit *c, const struct app_name *app)
+static struct app_metrics *metrics_of(struct commit *c,
+                                      const struct app_name *app)
 {
     static const char *const names[] = {"done", "dead", "skipped", "retry"};
 
@@ -76,7 +77,8 @@ static struct app_metrics *metrics_of(struct commit *c, const struct app_name *a
         struct app_metrics *m = &c->apps[app->index];
 
         for (int i = 0; i < 4; i++)
-            m->outcomes[i] = metric_series2("ontime_executions_total", app->text, names[i]);
+            m->outcomes[i] =
+                metric_series2("ontime_executions_total", app->text, names[i]);
         m->emitted = metric_series("ontime_emitted_total", app->text);
         m->refused = metric_series("ontime_records_failed_total", app->text);
         m->dead = metric_series("ontime_dead_letters_total", app->text);
@@ -112,11 +114,19 @@ static void sent(void *arg, struct work *w)
     finisher_take(c->finisher, w);
 }
 
+static void settled_some(struct commit *c, size_t n)
+{
+    pthread_mutex_lock(&c->mtx);
+    c->unsettled -= n;
+    pthread_mutex_unlock(&c->mtx);
+}
+
 /* No memory for it: the store still has the job, it fires after a restart. */
-static void give_up(struct attempt *a)
+static void give_up(struct commit *c, struct attempt *a)
 {
     log_error("commit", LOG_EVENT("no_memory"), LOG_INT("job", a->job->id));
     attempt_free(&a);
+    settled_some(c, 1);
 }
 
 static void begin(struct commit *c, struct attempt *a)
@@ -124,7 +134,7 @@ static void begin(struct commit *c, struct attempt *a)
     struct work *w = work_new(a);
 
     if (w == NULL)
-        give_up(a);
+        give_up(c, a);
     else if (w->records > 0)
         sender_take(c->sender, w);
     else
@@ -157,19 +167,26 @@ static void free_done(struct commit *c)
 {
     size_t n = finisher_free_done(c->finisher);
 
-    if (n == 0)
-        return;
-    pthread_mutex_lock(&c->mtx);
-    c->unsettled -= n;
-    pthread_mutex_unlock(&c->mtx);
+    if (n > 0)
+        settled_some(c, n);
 }
 
 static int64_t next_look(struct commit *c)
 {
     int64_t at = finisher_next_ns(c->finisher);
-    int64_t poll_at = sender_busy(c->sender) ? clock_mono_ns() + POLL_NS : INT64_MAX;
+    int64_t poll_at =
+        sender_busy(c->sender) ? clock_mono_ns() + POLL_NS : INT64_MAX;
 
     return at < poll_at ? at : poll_at;
+}
+
+static void free_attempts(struct list *attempts)
+{
+    for (struct list *e; (e = list_pop(attempts)) != NULL;) {
+        struct attempt *a = list_of(e, struct attempt, link);
+
+        attempt_free(&a);
+    }
 }
 
 static void *run(void *arg)
@@ -189,11 +206,7 @@ static void *run(void *arg)
         some |= finisher_turn(c->finisher, clock_mono_ns());
         until = some ? 0 : next_look(c);
     }
-    for (struct list *e; (e = list_pop(&in)) != NULL;) {
-        struct attempt *a = list_of(e, struct attempt, link);
-
-        attempt_free(&a);
-    }
+    free_attempts(&in);
     return NULL;
 }
 
@@ -204,6 +217,7 @@ static void commit_free(struct commit **pc)
     struct commit *c = *pc;
 
     *pc = NULL;
+    free_attempts(&c->incoming);
     sender_close(&c->sender);
     finisher_free(&c->finisher);
     pthread_cond_destroy(&c->wake);
@@ -223,7 +237,8 @@ static void init_locks(struct commit *c)
     pthread_condattr_destroy(&attr);
 }
 
-int commit_start(const struct commit_settings *set, struct commit **ret, struct err *err)
+int commit_start(const struct commit_settings *set, struct commit **ret,
+                 struct err *err)
 {
     struct commit *c = calloc(1, sizeof(*c));
     struct sender_settings s = {.kafka = set->kafka,

@@ -41,22 +41,26 @@ struct commit_settings {
     void (*settled)(void *arg, struct settled_batch *batch);
     /* Follow-up jobs that were stored with them; the receiver's.  Writer's thread. */
     void (*stored)(void *arg, struct list *jobs, size_t count);
+    /* A follow-up has left a wish in the store; may be NULL.  Writer's thread. */
+    void (*wished)(void *arg);
     void *arg;
 };
 
-int commit_start(const struct commit_settings *set, struct commit **ret, struct err *err);
+int commit_start(const struct commit_settings *set, struct commit **ret,
+                 struct err *err);
 /* Takes ended attempts with their decisions.  Any thread. */
 void commit_submit(struct commit *c, struct list *attempts, size_t n);
 /* Waits until everything handed in is in the store: 0, or -ETIMEDOUT. */
 int commit_drain(struct commit *c, int64_t deadline_boot_ms);
 /* Ends the thread and frees what is still here (it will be done again after the
- * next start).  After the writer has been stopped. */
+ * next start).  After writer_close, so that no request of ours is under way, and
+ * before writer_stop. */
 void commit_stop(struct commit **pc);
 
 struct commit_view {
-    size_t unsettled;      /* attempts handed in and not yet in the store */
-    int64_t outstanding;   /* records sent and not yet reported */
-    bool connected;        /* to a broker */
+    size_t unsettled;    /* attempts handed in and not yet in the store */
+    int64_t outstanding; /* records sent and not yet reported */
+    bool connected;      /* to a broker */
 };
 void commit_look(struct commit *c, struct commit_view *ret);
 

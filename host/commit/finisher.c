@@ -29,10 +29,10 @@ struct finisher {
     struct finisher_settings set;
     struct list waiting; /* struct work.link */
     size_t waiting_count;
-    int64_t oldest_ns;   /* when the first of them came */
+    int64_t oldest_ns; /* when the first of them came */
     unsigned under_way;
     pthread_mutex_t mtx;
-    struct list done;    /* struct finish.link, under mtx */
+    struct list done; /* struct finish.link, under mtx */
 };
 
 int finisher_new(const struct finisher_settings *set, struct finisher **ret)
@@ -95,6 +95,7 @@ int64_t finisher_next_ns(const struct finisher *f)
 static void offer_follow_ups(struct finish *x)
 {
     const struct commit_settings *set = &x->f->set.commit;
+    bool wished = false;
     struct list jobs;
     size_t n = 0;
 
@@ -105,6 +106,7 @@ static void offer_follow_ups(struct finish *x)
         for (size_t k = 0; k < o->follow_up_count && !o->stale; k++) {
             struct put_item *item = &o->follow_ups[k];
 
+            wished |= item->result == PUT_WISHED;
             if (item->job == NULL ||
                 (item->result != PUT_STORED && item->result != PUT_REPLACED))
                 continue;
@@ -115,6 +117,8 @@ static void offer_follow_ups(struct finish *x)
     }
     if (n > 0)
         set->stored(set->arg, &jobs, n);
+    if (wished && set->wished != NULL)
+        set->wished(set->arg);
 }
 
 static void tell(struct finish *x)
@@ -126,7 +130,8 @@ static void tell(struct finish *x)
         s->id = o->job->id;
         s->again = NULL;
         if (o->stale)
-            log_warn("commit", LOG_EVENT("outcome_stale"), LOG_INT("job", o->job->id));
+            log_warn("commit", LOG_EVENT("outcome_stale"),
+                     LOG_INT("job", o->job->id));
         else if (o->kind == OUTCOME_RETRY)
             s->again = attempt_take_job(x->works[i]->attempt);
     }
@@ -136,7 +141,8 @@ static void tell(struct finish *x)
     x->told = NULL;
 }
 
-static void finished(struct writer_request *r, int result, const struct err *err)
+static void finished(struct writer_request *r, int result,
+                     const struct err *err)
 {
     struct finish *x = list_of(r, struct finish, request);
     struct finisher *f = x->f;
@@ -144,7 +150,8 @@ static void finished(struct writer_request *r, int result, const struct err *err
     if (result == 0)
         tell(x);
     else if (result != -ECANCELED && result != -EPIPE)
-        log_error("commit", LOG_EVENT("outcomes_not_stored"), LOG_INT("jobs", x->count),
+        log_error("commit", LOG_EVENT("outcomes_not_stored"),
+                  LOG_INT("jobs", x->count),
                   LOG_ERR(err)); /* the ids stay held: nothing fires twice */
     pthread_mutex_lock(&f->mtx);
     list_push(&f->done, &x->link);

@@ -20,7 +20,7 @@ struct finisher_settings {
 };
 
 int finisher_new(const struct finisher_settings *set, struct finisher **ret);
-void finisher_free(struct finisher **pf); /* after the writer has stopped */
+void finisher_free(struct finisher **pf); /* after writer_close */
 
 void finisher_take(struct finisher *f, struct work *w);
 /* Submits what is due to go; true when it did something. */

@@ -25,6 +25,7 @@ struct sender {
     struct producer_topic **topics; /* by topic_name.index */
     size_t topic_count;
     struct list lanes[SENDER_LANES]; /* struct work.link: records to send */
+    struct list flying;              /* all sent, waiting for reports */
     size_t works;                    /* in the lanes or waiting for reports */
     bool broken;                     /* the producer failed for good */
     int64_t reopen_ms;
@@ -61,6 +62,7 @@ int sender_open(const struct sender_settings *set, struct sender **ret, struct e
     s->set = *set;
     for (int l = 0; l < SENDER_LANES; l++)
         list_init(&s->lanes[l]);
+    list_init(&s->flying);
     r = open_producer(s, err);
     if (r < 0) {
         sender_close(&s);
@@ -70,6 +72,15 @@ int sender_open(const struct sender_settings *set, struct sender **ret, struct e
     return 0;
 }
 
+static void free_works(struct list *works)
+{
+    for (struct list *e; (e = list_pop(works)) != NULL;) {
+        struct work *w = list_of(e, struct work, link);
+
+        work_free(&w);
+    }
+}
+
 void sender_close(struct sender **ps)
 {
     struct sender *s = *ps;
@@ -77,13 +88,10 @@ void sender_close(struct sender **ps)
     *ps = NULL;
     if (s == NULL)
         return;
-    producer_close(&s->producer);
+    producer_close(&s->producer); /* first: it reads the records */
     for (int l = 0; l < SENDER_LANES; l++)
-        for (struct list *e; (e = list_pop(&s->lanes[l])) != NULL;) {
-            struct work *w = list_of(e, struct work, link);
-
-            work_free(&w);
-        }
+        free_works(&s->lanes[l]);
+    free_works(&s->flying);
     free(s->topics);
     free(s);
 }
@@ -128,6 +136,7 @@ static void settle(struct sender *s, struct work *w)
 {
     bool refused = w->refused || w->refused_for_now;
 
+    list_remove(&w->link);
     if (refused)
         complain(s, w->fault);
     if (refused && work_condemn(w)) {
@@ -232,6 +241,7 @@ static bool send_lane(struct sender *s, struct list *lane, int64_t limit)
             break;
         some = true;
         list_remove(&w->link);
+        list_push(&s->flying, &w->link);
         if (w->waiting == 0) /* all refused on the spot */
             settle(s, w);
     }
@@ -271,7 +281,7 @@ bool sender_turn(struct sender *s)
     if (s->producer == NULL)
         return some;
     some |= send_lane(s, &s->lanes[ON_TIME], limit);
-    some |= send_lane(s, &s->lanes[OVERDUE], limit / 4);
+    some |= send_lane(s, &s->lanes[OVERDUE], limit / 4 + 1);
     atomic_store(&s->outstanding, producer_outstanding(s->producer));
     atomic_store(&s->connected, producer_connected(s->producer));
     return some;

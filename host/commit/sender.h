@@ -26,13 +26,14 @@ struct sender_settings {
     void *arg;
 };
 
-int sender_open(const struct sender_settings *set, struct sender **ret, struct err *err);
+int sender_open(const struct sender_settings *set, struct sender **ret,
+                struct err *err);
 void sender_close(struct sender **ps); /* frees what it still has */
 
 void sender_take(struct sender *s, struct work *w);
 /* Serves reports and sends what may go; true when it did something. */
 bool sender_turn(struct sender *s);
-bool sender_busy(const struct sender *s); /* has works */
+bool sender_busy(const struct sender *s);           /* has works */
 int64_t sender_outstanding(const struct sender *s); /* any thread */
 bool sender_connected(const struct sender *s);      /* any thread */
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define LETTER_HEADERS_MOST (256u << 10)
+#define NO_REASON "the plugin gave no reason"
 
 static enum outcome_kind kind_of(enum attempt_fate fate)
 {
@@ -49,7 +50,8 @@ static int make_follow_ups(struct work *w, const struct attempt *a)
     w->follow_ups = calloc(a->followup_count, sizeof(*w->follow_ups));
     if (w->follow_ups == NULL)
         return -ENOMEM;
-    for (const struct attempt_followup *f = a->followups; f != NULL; f = f->next) {
+    for (const struct attempt_followup *f = a->followups; f != NULL;
+         f = f->next) {
         struct job_text t = {f->key, f->payload, f->headers};
         struct job *j = job_new(f->app, &t);
 
@@ -66,9 +68,11 @@ static int make_follow_ups(struct work *w, const struct attempt *a)
     return 0;
 }
 
-static void add_header(struct buf *b, const char *name, const char *value, size_t len)
+static void add_header(struct buf *b, const char *name, const char *value,
+                       size_t len)
 {
-    (void)headers_add(b, (struct span){name, strlen(name)}, (struct span){value, len});
+    (void)headers_add(b, (struct span){name, strlen(name)},
+                      (struct span){value, len});
 }
 
 static void add_number(struct buf *b, const char *name, int64_t v)
@@ -84,6 +88,7 @@ static bool make_letter(struct work *w)
 {
     const struct job *j = w->attempt->job;
     const struct topic_name *topic = w->attempt->decision.dead_letters;
+    struct span why = w->outcome.error;
     struct buf *h = &w->letter_headers;
 
     if (topic == NULL)
@@ -93,7 +98,9 @@ static bool make_letter(struct work *w)
     add_header(h, "ontime-app", j->app->text, strlen(j->app->text));
     add_number(h, "ontime-job", j->id);
     add_number(h, "ontime-attempts", (int64_t)j->attempt + 1);
-    add_header(h, "error-message", w->outcome.error.data, w->outcome.error.len);
+    if (why.len == 0)
+        why = (struct span){NO_REASON, strlen(NO_REASON)};
+    add_header(h, "error-message", why.data, why.len);
     add_number(h, "error-timestamp", w->outcome.finished_ms);
     if (buf_ok(h) < 0)
         buf_reset(h); /* better without its headers than not at all */
@@ -130,7 +137,8 @@ static void set_outcome(struct work *w)
 
 struct work *work_new(struct attempt *a)
 {
-    uint32_t n = a->record_count > 0 ? a->record_count : 1; /* room for a dead letter */
+    uint32_t n =
+        a->record_count > 0 ? a->record_count : 1; /* room for a dead letter */
     struct work *w = calloc(1, sizeof(*w) + n * sizeof(w->sent[0]));
 
     if (w == NULL)
@@ -180,13 +188,8 @@ void work_report(struct sent *s, int result, const char *text)
     else
         w->again = true;
     if (result != -EIO)
-        snprintf(w->fault, sizeof(w->fault), "record to %s: %s", s->record->topic->text,
-                 text);
-}
-
-bool work_sent(const struct work *w)
-{
-    return w->next == w->records && w->waiting == 0 && !w->again;
+        snprintf(w->fault, sizeof(w->fault), "record to %s: %s",
+                 s->record->topic->text, text);
 }
 
 void work_rewind(struct work *w)
@@ -206,13 +209,14 @@ bool work_condemn(struct work *w)
     bool was_letter = w->outcome.kind == OUTCOME_DEAD;
     bool later = !w->refused && w->attempt->decision.again_ms >= 0;
 
-    w->outcome.error = (struct span){w->fault, strlen(w->fault)};
+    if (!was_letter)
+        w->outcome.error = (struct span){w->fault, strlen(w->fault)};
     free_follow_ups(w);
     w->outcome.follow_ups = NULL;
     w->outcome.follow_up_count = 0;
     set_records(w, NULL);
     if (was_letter)
-        return false; /* the dead letter itself was refused: the history has it */
+        return false; /* the letter itself was refused: the history has the reason */
     w->outcome.kind = later ? OUTCOME_RETRY : OUTCOME_DEAD;
     if (later || !make_letter(w))
         return false;
