@@ -247,7 +247,11 @@ EXTRA_DIST += \
 	tests/lint/lint.sh
 
 # A test that hangs is a failed test.
+if TSAN
+TEST_TIMEOUT = 900
+else
 TEST_TIMEOUT = 300
+endif
 TEST_EXTENSIONS = .test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
 	$(top_srcdir)/build-aux/tap-driver.sh
