@@ -142,6 +142,10 @@ struct load_result {
  * Reads jobs of a shard in order and raises the shard's loaded mark to
  * `reached` when that is higher: from then on changes to jobs at or below the
  * mark are wishes.  Rows RUNNING in the store come with redelivered set.
+ *
+ * It does not work for long: when much has to be put in order first, it comes
+ * back early, `reached` not beyond what it has looked at (perhaps `after`, with
+ * no job): ask again from there.
  */
 int store_load_due(struct store_session *x, const struct load_request *q,
                    struct load_result *ret, struct err *err);

@@ -275,6 +275,7 @@ int contract_run(const struct contract_backend *b, const struct CMUnitTest *own,
     at += tests_put(tests + at);
     at += tests_keys(tests + at);
     at += tests_look(tests + at);
+    at += tests_order(tests + at);
     at += tests_change(tests + at);
     at += tests_wish(tests + at);
     at += tests_finish(tests + at);

@@ -84,6 +84,7 @@ struct span text(const char *s);
 size_t tests_put(struct CMUnitTest *into);
 size_t tests_keys(struct CMUnitTest *into);
 size_t tests_look(struct CMUnitTest *into);
+size_t tests_order(struct CMUnitTest *into);
 size_t tests_change(struct CMUnitTest *into);
 size_t tests_wish(struct CMUnitTest *into);
 size_t tests_finish(struct CMUnitTest *into);

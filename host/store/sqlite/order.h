@@ -11,10 +11,12 @@
  * range of time lie together, whatever their order.
  *
  * The exact order is made when its time comes near: job_order has the
- * positions of all jobs that are to fire before sorted.until_ms, and load
- * raises that, range by range (rows of the next range with an id below
- * sorted.cursor are in as well).  Also in job_order is, at any time, a job that
- * was moved out of the range that its id tells.
+ * positions of all jobs that are to fire before sorted.main, and loading moves
+ * that front on, range by range (rows of the range at a front are in with ids
+ * below its cursor).  After a long stop loading begins at the present: then
+ * what was missed, from sorted.gap to sorted.gap_end_ms, is put in order while
+ * the backlog is drained.  Also in job_order is, at any time, a job that was
+ * moved out of the range that its id tells.
  *
  * Ids are given once: the sequence is kept with the slot, so an id comes again
  * only after as many jobs as fit into its width, and never while it lives.
@@ -32,9 +34,14 @@ struct sq_session;
 
 #define SQ_RANGE_MS (INT64_C(1) << 18) /* over four minutes */
 
-struct sq_sorted {
+struct sq_front {
     int64_t until_ms; /* a multiple of SQ_RANGE_MS */
-    int64_t cursor;   /* an id, in the range that begins at until_ms */
+    int64_t cursor;   /* an id in the range that begins there */
+};
+
+struct sq_sorted {
+    struct sq_front main, gap;
+    int64_t gap_end_ms; /* not behind gap.until_ms: there is no gap */
 };
 
 static inline int64_t sq_range(int64_t ms)
@@ -61,9 +68,19 @@ int sq_order_enter(struct sq_session *x, struct sq_place *p, struct err *err);
 int sq_order_leave(struct sq_session *x, int64_t id, job_pos pos,
                    struct err *err);
 
-/* One step, a transaction of its own, towards having all before until_ms in
- * order; at most about `rows`.  1: done something, 0: there is no more to do. */
-int sq_order_extend(struct sq_session *x, int64_t until_ms, int rows,
-                    struct err *err);
+/* Where the stretch that is in order from `range` on ends; `range` itself when
+ * it is not. */
+int64_t sq_sorted_until(const struct sq_sorted *s, int64_t range);
+/* The id from which on the rows of a range are not in order. */
+int64_t sq_sorted_cursor(const struct sq_sorted *s, int64_t range);
+
+/*
+ * One step, a transaction of its own, towards having `range`, which is not in
+ * order, and those behind it up to until_ms in order.  Returns how many rows it
+ * has looked at, at least 1 and at most `rows`; 0: nothing from there to
+ * until_ms is out of order.
+ */
+int sq_order_extend(struct sq_session *x, int64_t range, int64_t until_ms,
+                    int rows, struct err *err);
 
 #endif

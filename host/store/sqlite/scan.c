@@ -2,8 +2,8 @@
  *
  * store/sqlite/scan.c - jobs in order; see scan.h.  The session's thread.
  *
- * What is to fire soon is read by job_order.  Loading makes that order as far
- * as it has to look; a list sorts each range behind it when it comes there.
+ * Loading reads job_order, and makes that order where it has to look and it is
+ * not made yet.  A list, which cannot write, sorts such a range for itself.
  */
 #include "config.h"
 
@@ -15,7 +15,7 @@
 #include "store/sqlite/look.h"
 #include "store/sqlite/row.h"
 
-#define EXTEND_ROWS 20000 /* in one transaction, when it has to be */
+#define EXTEND_ROWS 20000 /* in one call, when it has to be */
 #define AHEAD_ROWS 4000   /* when there is time */
 
 struct scan {
@@ -23,6 +23,7 @@ struct scan {
     int32_t app; /* 0: all */
     struct list jobs;
     size_t count, bytes, visited;
+    int ordered;  /* rows that were put in order for it */
     job_pos last; /* looked at */
 };
 
@@ -99,33 +100,54 @@ static int load_ordered(struct scan *s, const struct load_request *q,
     return r;
 }
 
-static int load(struct scan *s, const struct load_request *q, struct err *err)
+/* Puts more of what is to be read next in order.  1: read on, 0: enough for
+ * one call, negative; *ret_complete: nothing before q->until is out of order. */
+static int make_order(struct scan *s, const struct load_request *q,
+                      bool *ret_complete, struct err *err)
 {
-    struct sq_session *x = s->x;
-    int64_t until_ms = job_pos_ms(q->until - 1) + 1;
-    bool complete = false; /* all before q->until is in order */
-    job_pos until;
+    int64_t range = sq_range(job_pos_ms(s->last + 1));
     int r;
 
-    for (;;) {
-        until = job_pos_at(x->sorted.until_ms);
-        if (complete || until > q->until)
+    if (s->ordered >= EXTEND_ROWS)
+        return 0;
+    r = sq_order_extend(s->x, range, job_pos_ms(q->until - 1) + 1, EXTEND_ROWS,
+                        err);
+    if (r < 0) /* what we have is in order all the same */
+        return s->count > 0 ? 0 : r;
+    s->ordered += r;
+    *ret_complete = r == 0;
+    return 1;
+}
+
+static int load(struct scan *s, const struct load_request *q, struct err *err)
+{
+    const struct sq_sorted *sorted = &s->x->sorted;
+    bool complete = false;
+    int r;
+
+    while (s->last < q->until - 1) {
+        int64_t range = sq_range(job_pos_ms(s->last + 1));
+        job_pos until =
+            complete ? q->until : job_pos_at(sq_sorted_until(sorted, range));
+
+        if (until > q->until)
             until = q->until;
-        r = s->last < until - 1 ? load_ordered(s, q, until, err) : 0;
+        if (until <= s->last + 1) {
+            r = make_order(s, q, &complete, err);
+            if (r <= 0)
+                return r;
+            continue;
+        }
+        r = load_ordered(s, q, until, err);
         if (r != 0)
             return r < 0 ? r : 0;
-        if (s->last < until - 1)
-            s->last = until - 1;
-        if (until == q->until)
-            break;
-        r = sq_order_extend(x, until_ms, EXTEND_ROWS, err);
-        if (r < 0) /* what we have is in order all the same */
-            return s->count > 0 ? 0 : r;
-        complete = r == 0;
+        s->last = until - 1;
     }
     /* Nothing is waited for now: the next range, a little at a time. */
     if (q->until < JOB_POS_MAX)
-        (void)sq_order_extend(x, until_ms + SQ_RANGE_MS / 2, AHEAD_ROWS, NULL);
+        (void)sq_order_extend(s->x, sorted->main.until_ms,
+                              job_pos_ms(q->until) + SQ_RANGE_MS / 2,
+                              AHEAD_ROWS, NULL);
     return 0;
 }
 
@@ -217,52 +239,41 @@ static int first(struct sq_session *x, enum sql q, int64_t from, int64_t *ret,
     return r < 0 ? r : 0;
 }
 
-/* One range that is not in job_order, sorted now. */
+/* One range that is not in order, sorted now; what is in job_order of it was
+ * moved there, or put in order before the cursor. */
 static int list_range(struct scan *s, const struct list_filter *f,
-                      int64_t range, int64_t cursor, struct err *err)
+                      int64_t range, struct err *err)
 {
     sqlite3_stmt *st = sq_stmt(s->x, SQL_RANGE_LIST, err);
     bool all = f->state < 0 && f->due_from <= 0 && f->due_to == INT64_MAX;
-    job_pos from = job_pos_at(range), until = job_pos_at(range + SQ_RANGE_MS);
+    job_pos until = job_pos_at(range + SQ_RANGE_MS);
 
     if (st == NULL)
         return -EIO;
-    (void)sqlite3_bind_int64(st, 1, s->last > from - 1 ? s->last : from - 1);
+    (void)sqlite3_bind_int64(st, 1, s->last);
     (void)sqlite3_bind_int64(st, 2, until);
-    (void)sqlite3_bind_int64(st, 3, cursor > from ? cursor : from);
+    (void)sqlite3_bind_int64(st, 3, sq_sorted_cursor(&s->x->sorted, range));
     (void)sqlite3_bind_int64(st, 4, until);
     (void)sqlite3_bind_int(st, 5, s->app);
     (void)sqlite3_bind_int64(st, 6, all ? (int64_t)(f->cap - s->count) : -1);
     return list_rows(s, f, st, err);
 }
 
-/* The ranges behind job_order, skipping those without a job. */
-static int list_ranges(struct scan *s, const struct list_filter *f,
-                       job_pos until, struct err *err)
+/* The first range from s->last on that has a job, or INT64_MAX. */
+static int next_range(struct scan *s, int64_t *ret, struct err *err)
 {
-    const struct sq_sorted sorted = s->x->sorted;
     int64_t range = sq_range(job_pos_ms(s->last + 1)), id;
     job_pos pos;
     int r;
 
-    if (range < sorted.until_ms)
-        range = sorted.until_ms;
-    while (s->count < f->cap) {
-        r = first(s->x, SQL_JOB_FROM, job_pos_at(range), &id, err);
-        if (r == 0)
-            r = first(s->x, SQL_ORDER_FROM, job_pos_at(range), &pos, err);
-        if (r < 0)
-            return r;
-        if (pos < id)
-            id = pos;
-        if (id >= until)
-            break;
-        range = sq_range(job_pos_ms(id));
-        r = list_range(s, f, range, sorted.cursor, err);
-        if (r < 0)
-            return r;
-        range += SQ_RANGE_MS;
-    }
+    r = first(s->x, SQL_JOB_FROM, job_pos_at(range), &id, err);
+    if (r == 0)
+        r = first(s->x, SQL_ORDER_FROM, s->last + 1, &pos, err);
+    if (r < 0)
+        return r;
+    if (id > pos)
+        id = pos;
+    *ret = id == INT64_MAX ? id : sq_range(job_pos_ms(id));
     return 0;
 }
 
@@ -276,24 +287,47 @@ static job_pos list_end(const struct list_filter *f)
     return job_pos_at(f->due_to > late ? f->due_to : late);
 }
 
+/* Lists on from s->last to the end of a stretch that is in order, or of the
+ * next range that is not. */
+static int list_on(struct scan *s, const struct list_filter *f, job_pos until,
+                   struct err *err)
+{
+    int64_t range, end;
+    job_pos to;
+    int r;
+
+    r = next_range(s, &range, err);
+    if (r < 0)
+        return r;
+    to = range == INT64_MAX ? until : job_pos_at(range);
+    if (to >= until) { /* no more jobs */
+        s->last = until - 1;
+        return 0;
+    }
+    if (s->last < to - 1)
+        s->last = to - 1;
+    end = sq_sorted_until(&s->x->sorted, range);
+    to = job_pos_at(end > range ? end : range + SQ_RANGE_MS);
+    if (to > until)
+        to = until;
+    r = end > range ? list_ordered(s, f, to, err)
+                    : list_range(s, f, range, err);
+    if (r == 0 && s->count < f->cap)
+        s->last = to - 1;
+    return r;
+}
+
 /* Inside a reading transaction: order and rows are of one moment. */
 static int list_all(struct scan *s, const struct list_filter *f,
                     struct err *err)
 {
-    job_pos until = list_end(f), ordered;
+    job_pos until = list_end(f);
     int r = 0;
 
     if (!s->x->base.writing) /* the writing session knows it */
         r = sq_slot_get(s->x, err);
-    if (r < 0)
-        return r;
-    ordered = job_pos_at(s->x->sorted.until_ms);
-    if (ordered > until)
-        ordered = until;
-    if (s->last < ordered - 1)
-        r = list_ordered(s, f, ordered, err);
-    if (r == 0 && s->count < f->cap)
-        r = list_ranges(s, f, until, err);
+    while (r == 0 && s->count < f->cap && s->last < until - 1)
+        r = list_on(s, f, until, err);
     return r;
 }
 

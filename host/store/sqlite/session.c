@@ -54,8 +54,11 @@ int sq_slot_get(struct sq_session *x, struct err *err)
     x->epoch = sqlite3_column_int64(st, 0);
     x->wseq = sqlite3_column_int64(st, 1);
     x->next_seq = (uint64_t)sqlite3_column_int64(st, 2);
-    x->sorted = (struct sq_sorted){sqlite3_column_int64(st, 3),
-                                   sqlite3_column_int64(st, 4)};
+    x->sorted = (struct sq_sorted){
+        .main = {sqlite3_column_int64(st, 3), sqlite3_column_int64(st, 4)},
+        .gap = {sqlite3_column_int64(st, 5), sqlite3_column_int64(st, 6)},
+        .gap_end_ms = sqlite3_column_int64(st, 7),
+    };
     x->was_sorted = x->sorted;
     (void)sqlite3_reset(st);
     return 0;
@@ -201,8 +204,11 @@ static int guard(struct sq_session *x, const struct sq_ledger *ledger,
     (void)sqlite3_bind_int64(st, 3, (int64_t)x->next_seq);
     (void)sqlite3_bind_int64(st, 4, ledger != NULL ? ledger->pos : -1);
     (void)sqlite3_bind_int64(st, 5, ledger != NULL ? ledger->seq : -1);
-    (void)sqlite3_bind_int64(st, 6, x->sorted.until_ms);
-    (void)sqlite3_bind_int64(st, 7, x->sorted.cursor);
+    (void)sqlite3_bind_int64(st, 6, x->sorted.main.until_ms);
+    (void)sqlite3_bind_int64(st, 7, x->sorted.main.cursor);
+    (void)sqlite3_bind_int64(st, 8, x->sorted.gap.until_ms);
+    (void)sqlite3_bind_int64(st, 9, x->sorted.gap.cursor);
+    (void)sqlite3_bind_int64(st, 10, x->sorted.gap_end_ms);
     r = sq_run(x, st, err);
     if (r == 0 && sqlite3_changes(x->db) != 1)
         r = err_set(err, -ESTALE,
