@@ -46,7 +46,8 @@ static void take_over(struct waiter *w)
             sched_wished(w->h->sched);
         if (item->result != PUT_STORED && item->result != PUT_REPLACED)
             continue;
-        w->ids[i] = (struct put_ids){item->job->id, item->job->version, item->job->due_ms};
+        w->ids[i] = (struct put_ids){item->job->id, item->job->version,
+                                     item->job->due_ms};
         list_push(&jobs, &item->job->link);
         item->job = NULL;
         n++;
@@ -55,7 +56,8 @@ static void take_over(struct waiter *w)
         sched_offer(w->h->sched, &jobs, n);
 }
 
-static void put_done(struct writer_request *r, int result, const struct err *err)
+static void put_done(struct writer_request *r, int result,
+                     const struct err *err)
 {
     struct waiter *w = list_of(r, struct waiter, request);
 
@@ -80,7 +82,10 @@ static int put(void *arg, struct put_item *items, size_t n, struct put_ids *ids,
         return err_again(err, -EAGAIN, "the store is away; try again later");
     w.request = (struct writer_request){
         .kind = WRITE_PUT,
-        .put = {.items = items, .count = n, .now_ms = clock_wall_ms(), .sync = true},
+        .put = {.items = items,
+                .count = n,
+                .now_ms = clock_wall_ms(),
+                .sync = true},
         .done = put_done,
     };
     pthread_mutex_init(&w.mtx, NULL);
@@ -108,7 +113,8 @@ struct verdict_call {
     enum verdict verdict;
 };
 
-static int ask_verdict(struct writer_request *r, struct store_session *x, struct err *err)
+static int ask_verdict(struct writer_request *r, struct store_session *x,
+                       struct err *err)
 {
     struct verdict_call *c = list_of(r, struct verdict_call, request);
 
@@ -116,7 +122,8 @@ static int ask_verdict(struct writer_request *r, struct store_session *x, struct
 }
 
 /* Until the owner has decided, or the time is over (NONE). */
-static int await_verdict(struct house *h, int64_t wish, enum verdict *ret, struct err *err)
+static int await_verdict(struct house *h, int64_t wish, enum verdict *ret,
+                         struct err *err)
 {
     struct timespec nap = {.tv_nsec = VERDICT_POLL_NS};
     int64_t end = clock_boot_ms() + VERDICT_WAIT_MS;
@@ -136,7 +143,8 @@ static int await_verdict(struct house *h, int64_t wish, enum verdict *ret, struc
     return 0;
 }
 
-static int change(void *arg, struct change *c, enum verdict *ret_verdict, struct err *err)
+static int change(void *arg, struct change *c, enum verdict *ret_verdict,
+                  struct err *err)
 {
     struct house *h = arg;
     struct writer_request r = {.kind = WRITE_CHANGE, .change = *c};
@@ -160,10 +168,12 @@ static int change(void *arg, struct change *c, enum verdict *ret_verdict, struct
 /* ---- the rest ---------------------------------------------------------------------- */
 
 /* format `ingest` with the global zone; names are checked by house_known_app. */
-static int decode(void *arg, struct span body, struct put_item *item, struct err *err)
+static int decode(void *arg, struct span body, struct put_item *item,
+                  struct err *err)
 {
     struct house *h = arg;
-    struct format_source src = {.zone = h->zone, .known_app = house_known_app, .arg = h};
+    struct format_source src = {
+        .zone = h->zone, .known_app = house_known_app, .arg = h};
     struct format_input in = {.value = body, .now_ms = clock_wall_ms()};
 
     return format_find("ingest")->decode(&src, &in, item, err);

@@ -216,9 +216,11 @@ static void print_report(char **preport)
 static int load_plugins(struct house *h, struct err *err)
 {
     struct plugin_loader_settings loader = {.plugins_dir = h->conf->plugins_dir,
-                                            .run_dir = h->conf->plugins_run_dir};
+                                            .run_dir =
+                                                h->conf->plugins_run_dir};
     struct registry_settings set = {.attempts = dispatch_attempts(h->dispatch),
-                                    .init_timeout_ms = h->conf->plugins_init_timeout_ms};
+                                    .init_timeout_ms =
+                                        h->conf->plugins_init_timeout_ms};
     char *report = NULL;
     int r = plugin_loader_new(&loader, &h->loader, err);
 
@@ -255,8 +257,8 @@ static int start_sched(struct house *h, struct err *err)
 static void prepare_ingest(struct house *h)
 {
     if (h->embedded == NULL)
-        snprintf(h->member, sizeof(h->member), "%.80s-%.8s", h->started->instance_id,
-                 store_id(h->store));
+        snprintf(h->member, sizeof(h->member), "%.80s-%.8s",
+                 h->started->instance_id, store_id(h->store));
     h->ingest = (struct ingest_env){
         .kafka = &h->kafka,
         .instance_id = h->member,
@@ -290,8 +292,8 @@ typedef int step_fn(struct house *h, struct err *err);
 
 /* In this order; house_stop() undoes them in reverse. */
 static step_fn *const steps[] = {
-    open_signals, kafka_prepare, start_store, start_commit, start_dispatch,
-    load_plugins, start_sched,
+    open_signals,   kafka_prepare, start_store, start_commit,
+    start_dispatch, load_plugins,  start_sched,
 };
 
 static struct house *house_new(const struct options *o, struct conf *conf)
@@ -338,7 +340,8 @@ int house_start(const struct options *o, struct conf *conf, struct house **ret,
     }
     atomic_store(&h->healthy, true);
     log_info("app", LOG_EVENT("started"), LOG_STR("version", PACKAGE_VERSION),
-             LOG_STR("instance", conf->instance_id), LOG_STR("store", conf->store_url),
+             LOG_STR("instance", conf->instance_id),
+             LOG_STR("store", conf->store_url),
              LOG_STR("kafka", h->kafka.bootstrap_servers),
              LOG_INT("apps", registry_count(h->registry)),
              LOG_INT("http_port", h->httpd == NULL ? 0 : httpd_port(h->httpd)));
@@ -356,8 +359,10 @@ static void drain(struct house *h, int64_t deadline)
     if (h->dispatch != NULL)
         dispatch_drain(h->dispatch, deadline);
     if (h->commit != NULL && commit_drain(h->commit, deadline) < 0)
-        log_warn("app", LOG_EVENT("drain_cut_short"),
-                 LOG_STR("then", "what is not finished is done again after the next start"));
+        log_warn(
+            "app", LOG_EVENT("drain_cut_short"),
+            LOG_STR("then",
+                    "what is not finished is done again after the next start"));
 }
 
 static void close_instances(struct house *h)
@@ -366,15 +371,17 @@ static void close_instances(struct house *h)
     struct err err;
 
     while (!list_empty(&h->retiring)) {
-        struct retiring *x = list_of(list_pop(&h->retiring), struct retiring, link);
+        struct retiring *x =
+            list_of(list_pop(&h->retiring), struct retiring, link);
 
         if (instance_close(x->instance, CLOSE_MS, &err) < 0)
             instance_abandon(x->instance);
         instance_unref(&x->instance);
         free(x);
     }
-    for (size_t n = 0;
-         h->registry != NULL && (i = registry_replaced(h->registry, NULL, n)) != NULL; n++) {
+    for (size_t n = 0; h->registry != NULL &&
+                       (i = registry_replaced(h->registry, NULL, n)) != NULL;
+         n++) {
         instance_retire(i);
         if (instance_close(i, CLOSE_MS, &err) < 0) {
             log_warn("app", LOG_EVENT("close_failed"), LOG_ERR(&err));
@@ -423,12 +430,14 @@ int house_stop(struct house **ph)
     commit_stop(&h->commit);
     sched_stop(&h->sched);
     if (!dispatch_join(h->dispatch)) { /* its code and state stay */
-        log_warn("app", LOG_EVENT("stopped"), LOG_STR("note", "a plugin hangs"));
+        log_warn("app", LOG_EVENT("stopped"),
+                 LOG_STR("note", "a plugin hangs"));
         return 1;
     }
     writer_stop(&h->writer, deadline);
     close_instances(h);
-    (void)dispatch_stop(&h->dispatch); /* plugins' threads have used it until now */
+    (void)dispatch_stop(
+        &h->dispatch); /* plugins' threads have used it until now */
     plugin_loader_free(&h->loader);
     free_rest(h);
     log_info("app", LOG_EVENT("stopped"));

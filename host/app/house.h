@@ -36,15 +36,16 @@ struct retiring { /* a replaced instance that drains */
 
 struct house {
     const struct options *options; /* for reloads */
-    struct conf *started;          /* the snapshot we were started with: kafka.*, store.* */
-    struct zone *zone;             /* the global one; needs a restart to change */
+    struct conf
+        *started;      /* the snapshot we were started with: kafka.*, store.* */
+    struct zone *zone; /* the global one; needs a restart to change */
 
     struct embedded *embedded;
-    struct kafka_settings kafka;   /* points into started and kafka_lists */
+    struct kafka_settings kafka; /* points into started and kafka_lists */
     char **kafka_lists[3];
 
     struct store *store;
-    struct store_session *reader;  /* the control thread's */
+    struct store_session *reader; /* the control thread's */
     struct writer *writer;
     struct commit *commit;
     struct dispatch *dispatch;
@@ -61,16 +62,16 @@ struct house {
     struct source *sources[HOUSE_SOURCES_MOST];
     size_t source_count;
     struct ingest_env ingest;
-    char member[128];              /* our name in consumer groups */
-    char *cluster_id;              /* NULL until a broker has answered */
-    bool connecting;               /* the connector thread runs */
+    char member[128]; /* our name in consumer groups */
+    char *cluster_id; /* NULL until a broker has answered */
+    bool connecting;  /* the connector thread runs */
     pthread_t connector;
 
     struct httpd *httpd;
 
     /* the control thread's own */
     struct list retiring;
-    struct inbox requests;         /* reloads asked for over HTTP */
+    struct inbox requests; /* reloads asked for over HTTP */
     int signal_fd;
     int64_t started_boot_ms;
     bool pruning;

@@ -31,7 +31,8 @@ static void list_free(char ***plist)
 }
 
 /* The list NULL-terminated, with its secrets filled in. */
-static int list_resolve(const struct conf_strings *s, char ***ret, struct err *err)
+static int list_resolve(const struct conf_strings *s, char ***ret,
+                        struct err *err)
 {
     char **at = calloc(s->count + 1, sizeof(*at));
     int r = 0;
@@ -79,8 +80,9 @@ int kafka_prepare(struct house *h, struct err *err)
     if (r < 0)
         return r;
     h->kafka = (struct kafka_settings){
-        .bootstrap_servers = h->embedded != NULL ? embedded_bootstrap(h->embedded)
-                                                 : c->kafka_bootstrap_servers,
+        .bootstrap_servers = h->embedded != NULL
+                                 ? embedded_bootstrap(h->embedded)
+                                 : c->kafka_bootstrap_servers,
         .client_id = c->instance_id,
         .common = (const char *const *)h->kafka_lists[0],
         .producer = (const char *const *)h->kafka_lists[1],
@@ -105,8 +107,8 @@ static void need(struct needs *n, const char *topic, const char *why)
     for (size_t i = 0; i < n->count; i++)
         if (strcmp(n->at[i].topic, topic) == 0)
             return;
-    n->at[n->count++] =
-        (struct topic_need){.topic = topic, .why = why, .partitions = n->partitions};
+    n->at[n->count++] = (struct topic_need){
+        .topic = topic, .why = why, .partitions = n->partitions};
 }
 
 /* A plugin's setting called "topic" or "..._topic" names where it sends to. */
@@ -142,7 +144,8 @@ static enum topic_missing missing_policy(const struct conf *c)
 {
     if (strcmp(c->kafka_missing_topics, "create") == 0)
         return TOPIC_CREATE;
-    return strcmp(c->kafka_missing_topics, "fail") == 0 ? TOPIC_FAIL : TOPIC_WARN;
+    return strcmp(c->kafka_missing_topics, "fail") == 0 ? TOPIC_FAIL
+                                                        : TOPIC_WARN;
 }
 
 static int ensure_topics(struct house *h, const struct conf *c, int timeout_ms,

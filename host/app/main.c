@@ -24,7 +24,8 @@ extern char **environ;
 static void print_report(char *report)
 {
     if (report != NULL && report[0] != '\0')
-        fprintf(stderr, "%s%s", report, report[strlen(report) - 1] == '\n' ? "" : "\n");
+        fprintf(stderr, "%s%s", report,
+                report[strlen(report) - 1] == '\n' ? "" : "\n");
     free(report);
 }
 
@@ -75,8 +76,9 @@ static int check(const struct options *o)
         fprintf(stderr, "ontimed: %s\n", err.text);
     print_report(report);
     if (r == 0)
-        printf("%s: ok, %zu apps, %zu sources\n", o->file == NULL ? "defaults" : o->file,
-               conf->app_count, conf->source_count);
+        printf("%s: ok, %zu apps, %zu sources\n",
+               o->file == NULL ? "defaults" : o->file, conf->app_count,
+               conf->source_count);
     conf_unref(&conf);
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -116,7 +118,8 @@ static int run(const struct options *o)
         return EXIT_FAILURE;
     json = strcmp(conf->log_format, "json") == 0;
     log_set_format(json ? LOG_JSON : LOG_KV);
-    if (log_set_levels(conf->log_level, &err) < 0 || crash_install(2, json, &err) < 0) {
+    if (log_set_levels(conf->log_level, &err) < 0 ||
+        crash_install(2, json, &err) < 0) {
         fprintf(stderr, "ontimed: %s\n", err.text);
         conf_unref(&conf);
         return EXIT_FAILURE;
@@ -130,7 +133,8 @@ static int run(const struct options *o)
     notify_ready();
     control_run(h);
     if (house_stop(&h) != 0)
-        _exit(EXIT_SUCCESS); /* a thread hangs in a plugin: no orderly exit with it */
+        _exit(
+            EXIT_SUCCESS); /* a thread hangs in a plugin: no orderly exit with it */
     return EXIT_SUCCESS;
 }
 
@@ -179,7 +183,9 @@ int main(int argc, char **argv)
     int r;
 
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit is an error like any other */
+    (void)signal(
+        SIGXFSZ,
+        SIG_IGN);     /* a write beyond a limit is an error like any other */
     (void)umask(027); /* jobs are nobody else's business */
     (void)mallopt(M_ARENA_MAX, 2); /* many threads, little memory */
     if (options_parse(argc, argv, &o, &err) < 0) {

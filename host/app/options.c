@@ -33,32 +33,34 @@ static const struct option longs[] = {
 
 void options_help(FILE *f)
 {
-    fputs("Usage: ontimed [-c FILE] [-o PATH=VALUE]... [COMMAND]\n"
-          "Runs the job-scheduler host in the foreground.\n"
-          "\n"
-          "  -c, --config=FILE        configuration (default " ONTIME_SYSCONFDIR
-          "/scheduler.cfg)\n"
-          "  -o, --option=PATH=VALUE  override a setting, e.g. store.url=sqlite:/tmp/x.db\n"
-          "      --embedded           with an in-process Kafka broker: needs no services\n"
-          "\n"
-          "Commands; without one it runs:\n"
-          "      --check-config       read and check everything, say what is wrong, exit\n"
-          "      --dump-config        print the configuration as it is in force, exit\n"
-          "      --help-config[=markdown]  every setting with its meaning\n"
-          "      --help-metrics       every metric, as Markdown\n"
-          "  -h, --help               this text\n"
-          "  -V, --version            version of program and plugin ABI\n"
-          "\n"
-          "SIGHUP reads the configuration again; SIGTERM and SIGINT drain and stop.\n"
-          "Any setting can also come from the environment: ONTIME_STORE__URL=...\n"
-          "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
-          f);
+    fputs(
+        "Usage: ontimed [-c FILE] [-o PATH=VALUE]... [COMMAND]\n"
+        "Runs the job-scheduler host in the foreground.\n"
+        "\n"
+        "  -c, --config=FILE        configuration (default " ONTIME_SYSCONFDIR
+        "/scheduler.cfg)\n"
+        "  -o, --option=PATH=VALUE  override a setting, e.g. store.url=sqlite:/tmp/x.db\n"
+        "      --embedded           with an in-process Kafka broker: needs no services\n"
+        "\n"
+        "Commands; without one it runs:\n"
+        "      --check-config       read and check everything, say what is wrong, exit\n"
+        "      --dump-config        print the configuration as it is in force, exit\n"
+        "      --help-config[=markdown]  every setting with its meaning\n"
+        "      --help-metrics       every metric, as Markdown\n"
+        "  -h, --help               this text\n"
+        "  -V, --version            version of program and plugin ABI\n"
+        "\n"
+        "SIGHUP reads the configuration again; SIGTERM and SIGINT drain and stop.\n"
+        "Any setting can also come from the environment: ONTIME_STORE__URL=...\n"
+        "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+        f);
 }
 
 static int add_override(struct options *o, const char *text, struct err *err)
 {
     if (strchr(text, '=') == NULL)
-        return err_set(err, -EINVAL, "-o %s: wants PATH=VALUE, e.g. -o log.level=debug",
+        return err_set(err, -EINVAL,
+                       "-o %s: wants PATH=VALUE, e.g. -o log.level=debug",
                        text);
     o->overrides[o->override_count++] = text;
     return 0;
@@ -101,7 +103,8 @@ static int take_option(struct options *o, int c, struct err *err)
         return 0;
     default:
         return err_set(err, -EINVAL, "unknown option or missing argument: %s",
-                       optopt != 0 ? (char[]){'-', (char)optopt, 0} : "see --help");
+                       optopt != 0 ? (char[]){'-', (char)optopt, 0}
+                                   : "see --help");
     }
 }
 
@@ -118,7 +121,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *err)
     while (r == 0 && (c = getopt_long(argc, argv, "c:o:hV", longs, NULL)) != -1)
         r = take_option(&o, c, err);
     if (r == 0 && optind < argc)
-        r = err_set(err, -EINVAL, "%s: no such argument; see --help", argv[optind]);
+        r = err_set(err, -EINVAL, "%s: no such argument; see --help",
+                    argv[optind]);
     if (r == 0 && o.embedded)
         o.overrides[o.override_count++] = "kafka.embedded=true";
     if (r == 0 && o.file == NULL && !o.embedded)

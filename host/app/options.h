@@ -13,19 +13,19 @@
 
 enum command {
     COMMAND_RUN,
-    COMMAND_CHECK,   /* --check-config */
-    COMMAND_DUMP,    /* --dump-config */
+    COMMAND_CHECK, /* --check-config */
+    COMMAND_DUMP,  /* --dump-config */
     COMMAND_HELP,
     COMMAND_HELP_CONFIG,
     COMMAND_HELP_CONFIG_MARKDOWN,
     COMMAND_HELP_METRICS,
     COMMAND_VERSION,
-    COMMAND_PROBE    /* --probe FILE: is it a plugin?  Run by ourselves in a child. */
+    COMMAND_PROBE /* --probe FILE: is it a plugin?  Run by ourselves in a child. */
 };
 
 struct options {
     enum command command;
-    const char *file;      /* configuration; NULL: none (embedded without -c) */
+    const char *file; /* configuration; NULL: none (embedded without -c) */
     const char *probe;
     const char **overrides; /* "path=value"; options_done() frees the array */
     size_t override_count;

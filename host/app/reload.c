@@ -20,8 +20,9 @@
 
 extern char **environ;
 
-#define CLOSE_MS 10000  /* for one plugin's close */
-#define ABANDON_MS 1000 /* after its attempts were ended, for the last call to return */
+#define CLOSE_MS 10000 /* for one plugin's close */
+#define ABANDON_MS                                                             \
+    1000 /* after its attempts were ended, for the last call to return */
 
 static int check_zone(const char *name, struct err *err)
 {
@@ -44,8 +45,8 @@ int house_check(const struct conf *c, struct err *err)
         const struct conf_source *s = &c->sources[i];
 
         if (format_find(s->format) == NULL)
-            return err_set(err, -EINVAL, "sources.%s.format: no format \"%s\"", s->name,
-                           s->format);
+            return err_set(err, -EINVAL, "sources.%s.format: no format \"%s\"",
+                           s->name, s->format);
         if (check_zone(s->timezone, err) < 0)
             return err_wrap(err, "sources.%s.timezone", s->name);
     }
@@ -75,7 +76,8 @@ int serve_apps(struct house *h, struct registry *r)
 
 /* ---- replaced instances -------------------------------------------------------------- */
 
-static void retire(struct house *h, struct registry *old, struct registry *fresh)
+static void retire(struct house *h, struct registry *old,
+                   struct registry *fresh)
 {
     struct plugin_instance *i;
 
@@ -97,7 +99,8 @@ static void retire(struct house *h, struct registry *old, struct registry *fresh
 static void retired(struct retiring *x, const char *how)
 {
     log_info("app", LOG_EVENT("instance_retired"),
-             LOG_STR("app", instance_app(x->instance)->text), LOG_STR("how", how));
+             LOG_STR("app", instance_app(x->instance)->text),
+             LOG_STR("how", how));
     list_remove(&x->link);
     instance_unref(&x->instance);
     free(x);
@@ -118,8 +121,9 @@ static void retire_one(struct house *h, struct retiring *x, int64_t now)
     if (!x->expired) {
         x->expired = true;
         x->deadline_boot_ms = now + ABANDON_MS;
-        (void)attempt_expire_instance(dispatch_attempts(h->dispatch), x->instance,
-                                      ATTEMPT_RELOAD, clock_wall_ms());
+        (void)attempt_expire_instance(dispatch_attempts(h->dispatch),
+                                      x->instance, ATTEMPT_RELOAD,
+                                      clock_wall_ms());
         return;
     }
     instance_abandon(x->instance);
@@ -130,11 +134,13 @@ void retire_step(struct house *h)
 {
     int64_t now = clock_boot_ms();
 
-    for (struct list *e = h->retiring.next, *next; e != &h->retiring; e = next) {
+    for (struct list *e = h->retiring.next, *next; e != &h->retiring;
+         e = next) {
         next = e->next;
         retire_one(h, list_of(e, struct retiring, link), now);
     }
-    metric_set(metric_series("ontime_plugin_zombies", NULL), instance_zombies());
+    metric_set(metric_series("ontime_plugin_zombies", NULL),
+               instance_zombies());
 }
 
 /* ---- reload ------------------------------------------------------------------------------ */
@@ -156,7 +162,8 @@ static int read_conf(struct house *h, struct conf **ret, char **ret_report,
     r = house_check(*ret, err);
     path = r == 0 ? conf_needs_restart(h->started, *ret) : NULL;
     if (path != NULL)
-        r = err_set(err, -EINVAL, "%s: a change of this setting needs a restart", path);
+        r = err_set(err, -EINVAL,
+                    "%s: a change of this setting needs a restart", path);
     if (r < 0)
         conf_unref(ret);
     return r;
@@ -217,7 +224,8 @@ static void log_report(const char *report)
     while (report != NULL && *report != '\0') {
         size_t n = strcspn(report, "\n");
 
-        log_error("app", LOG_EVENT("reload_problem"), LOG_SPAN("text", report, n));
+        log_error("app", LOG_EVENT("reload_problem"),
+                  LOG_SPAN("text", report, n));
         report += n + (report[n] == '\n');
     }
 }
@@ -230,7 +238,8 @@ int reload(struct house *h, char **ret_report, struct err *err)
 
     notify_reloading();
     r = try_reload(h, &report, &own);
-    metric_add(metric_series("ontime_reloads_total", r == 0 ? "ok" : "refused"), 1);
+    metric_add(metric_series("ontime_reloads_total", r == 0 ? "ok" : "refused"),
+               1);
     if (r == 0) {
         int64_t n = atomic_fetch_add(&h->generation, 1) + 1;
 

@@ -40,13 +40,15 @@ static void stop_unwanted(struct house *h, const struct conf *conf)
             h->sources[keep++] = s;
             continue;
         }
-        log_info("app", LOG_EVENT("source_stops"), LOG_STR("source", source_conf(s)->name));
+        log_info("app", LOG_EVENT("source_stops"),
+                 LOG_STR("source", source_conf(s)->name));
         source_stop(&s, clock_boot_ms() + REPLACE_MS);
     }
     h->source_count = keep;
 }
 
-static int start_missing(struct house *h, const struct conf *conf, struct err *err)
+static int start_missing(struct house *h, const struct conf *conf,
+                         struct err *err)
 {
     for (size_t i = 0; i < conf->source_count; i++) {
         const struct conf_source *s = &conf->sources[i];
@@ -55,7 +57,8 @@ static int start_missing(struct house *h, const struct conf *conf, struct err *e
         if (!s->enabled || runs(h, s))
             continue;
         if (h->source_count == HOUSE_SOURCES_MOST)
-            return err_set(err, -E2BIG, "more than %d sources", HOUSE_SOURCES_MOST);
+            return err_set(err, -E2BIG, "more than %d sources",
+                           HOUSE_SOURCES_MOST);
         r = source_start(&h->ingest, s, &h->sources[h->source_count], err);
         if (r < 0)
             return err_wrap(err, "source %s", s->name);

@@ -14,8 +14,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#define PRUNE_ROWS 2000     /* in one step: a few ms of the writer's time */
-#define PRUNE_MS 2000       /* between steps that found something */
+#define PRUNE_ROWS 2000 /* in one step: a few ms of the writer's time */
+#define PRUNE_MS 2000   /* between steps that found something */
 #define COUNT_MS 2000
 #define TRIM_MS 10000
 #define APPS_MOST 4096
@@ -89,7 +89,8 @@ static bool due(int64_t *last, int64_t now, int64_t every_ms)
 
 void upkeep(struct house *h, int64_t now)
 {
-    static int64_t pruned_at, counted_at, trimmed_at; /* one house, one thread */
+    static int64_t pruned_at, counted_at,
+        trimmed_at; /* one house, one thread */
 
     retire_step(h);
     notify_watchdog();

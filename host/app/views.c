@@ -97,11 +97,14 @@ static void view_sources(struct house *h, struct buf *b)
         text(b, "format", s->format);
         text(b, "state", source_state(h->sources[i]));
         number(b, "received",
-               metric_get(metric_series("ontime_messages_received_total", s->name)));
+               metric_get(
+                   metric_series("ontime_messages_received_total", s->name)));
         number(b, "processed",
-               metric_get(metric_series("ontime_messages_processed_total", s->name)));
+               metric_get(
+                   metric_series("ontime_messages_processed_total", s->name)));
         number(b, "deadLettered",
-               metric_get(metric_series("ontime_messages_dead_lettered_total", s->name)));
+               metric_get(metric_series("ontime_messages_dead_lettered_total",
+                                        s->name)));
         buf_addc(b, '}');
     }
     pthread_mutex_unlock(&h->sources_mtx);
@@ -142,7 +145,8 @@ int view_status(void *arg, struct buf *b)
 
 /* ---- apps ------------------------------------------------------------------------------ */
 
-static void view_app(struct house *h, const struct registry_app *a, struct buf *b)
+static void view_app(struct house *h, const struct registry_app *a,
+                     struct buf *b)
 {
     struct dispatch_view v;
     const char *state = a->instance == NULL ? "parked" : "serving";
@@ -164,14 +168,17 @@ static void view_app(struct house *h, const struct registry_app *a, struct buf *
     }
     number(b, "queued", (int64_t)v.queued);
     number(b, "openAttempts", v.open);
-    number(b, "done", metric_get(metric_series2("ontime_executions_total", a->name->text,
-                                                "done")));
-    number(b, "dead", metric_get(metric_series2("ontime_executions_total", a->name->text,
-                                                "dead")));
-    number(b, "retries", metric_get(metric_series("ontime_retries_total", a->name->text)));
+    number(b, "done",
+           metric_get(metric_series2("ontime_executions_total", a->name->text,
+                                     "done")));
+    number(b, "dead",
+           metric_get(metric_series2("ontime_executions_total", a->name->text,
+                                     "dead")));
+    number(b, "retries",
+           metric_get(metric_series("ontime_retries_total", a->name->text)));
     number(b, "latenessP99Ms",
-           metric_quantile_ms(metric_series("ontime_lateness_seconds", a->name->text),
-                              0.99));
+           metric_quantile_ms(
+               metric_series("ontime_lateness_seconds", a->name->text), 0.99));
     buf_addc(b, '}');
 }
 

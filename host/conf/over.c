@@ -96,7 +96,8 @@ static void restore_case(const struct conf *c, char *path)
 /* ontimectl's variables, which may well be in the same environment. */
 static bool is_of_client(const char *name)
 {
-    return strcmp(name, "ONTIME_SOCKET") == 0 || strcmp(name, "ONTIME_URL") == 0;
+    return strcmp(name, "ONTIME_SOCKET") == 0 ||
+           strcmp(name, "ONTIME_URL") == 0;
 }
 
 static void take_variable(struct conf_build *b, const char *name,

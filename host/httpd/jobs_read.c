@@ -196,8 +196,7 @@ static void keep_last(void *arg, const struct execution *e)
 
 void jobs_get(struct request *rq)
 {
-    const struct execution_query q = {.id = rq->id,
-                                      .cap = JOB_EXECUTIONS_MAX};
+    const struct execution_query q = {.id = rq->id, .cap = JOB_EXECUTIONS_MAX};
     struct ended last = {.out = &rq->out};
     struct store_session *x;
     struct job *j = NULL;
@@ -245,8 +244,7 @@ static bool is_live(struct request *rq, struct store_session *x)
 
 void jobs_executions(struct request *rq)
 {
-    const struct execution_query q = {.id = rq->id,
-                                      .cap = JOB_EXECUTIONS_MAX};
+    const struct execution_query q = {.id = rq->id, .cap = JOB_EXECUTIONS_MAX};
     struct store_session *x;
     struct err err;
     size_t empty;

@@ -6,6 +6,7 @@
 #define ONTIME_SCHED_INTERNAL_H
 
 #include "base/inbox.h"
+#include "base/log.h"
 #include "metrics/metrics.h"
 #include "sched/mail.h"
 #include "sched/plan.h"
@@ -34,9 +35,10 @@ struct sched {
     /* shared: any thread */
     struct inbox inbox;
     atomic_bool wished, paused, stopping;
+    _Atomic(int64_t) rest_boot_ms; /* the store is not asked before this */
     pthread_mutex_t view_mtx;
-    struct sched_view view;        /* under view_mtx */
-    struct range missed;           /* under view_mtx: offers there was no room for */
+    struct sched_view view; /* under view_mtx */
+    struct range missed;    /* under view_mtx: offers there was no room for */
 
     /* set before the thread starts, never changed */
     struct sched_settings set;
@@ -45,6 +47,7 @@ struct sched {
 
     /* the writer thread's own */
     job_pos store_loaded; /* the highest position a load has reached */
+    struct log_complaint complaint;
 
     /* the scheduler thread's own */
     struct window window;
@@ -53,8 +56,9 @@ struct sched {
     struct wishes_work wish_reader;
     int64_t last_wish;
     bool wish_reading;
-    bool wishes_met;   /* all wishes of before our start are known: loads may begin */
-    size_t requests;   /* of ours at the writer */
+    bool
+        wishes_met; /* all wishes of before our start are known: loads may begin */
+    size_t requests; /* of ours at the writer */
     int timer_fd;
     pthread_t thread;
 };
@@ -67,7 +71,8 @@ void sched_post(struct sched *s, struct letter *letter, enum mail kind);
 void sched_read_mail(struct sched *s);
 
 /* requests.c: to the writer; their answers are mail. */
-void sched_request_load(struct sched *s, const struct load_request *q, bool backlog);
+void sched_request_load(struct sched *s, const struct load_request *q,
+                        bool backlog);
 void sched_request_wishes(struct sched *s);
 wishes_send_fn sched_request_decision; /* arg is the struct sched */
 

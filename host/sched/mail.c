@@ -38,7 +38,7 @@ void sched_post(struct sched *s, struct letter *letter, enum mail kind)
 static void read_loaded(struct sched *s, struct load_work *work, int64_t now)
 {
     s->requests--;
-    if (work->result < 0) { /* only when the writer stops: nothing was loaded */
+    if (work->result < 0) { /* nothing was loaded */
         work->request.load.r.reached = 0;
         list_init(&work->request.load.r.jobs);
     }
@@ -48,13 +48,17 @@ static void read_loaded(struct sched *s, struct load_work *work, int64_t now)
         plan_main_loaded(&s->plan, &s->window, &work->request.load.r, now);
 }
 
-/* A job as the store has it now: kept when the loads have passed it by. */
+/* A job as the store has it now. */
 static void take_stored(struct sched *s, struct job *job, int64_t now)
 {
-    if (job->pos <= s->plan.cursor)
-        (void)window_take(&s->window, job, now);
-    else
+    if (!plan_wants(&s->plan, job)) {
         job_free(&job);
+        return;
+    }
+    if (window_room(&s->window) == 0 &&
+        window_find(&s->window, job->id) == NULL)
+        plan_shed(&s->plan, &s->window, job->pos);
+    (void)window_take(&s->window, job, now);
 }
 
 static void read_settled(struct sched *s, struct settled_batch *b, int64_t now)
@@ -103,12 +107,19 @@ static void read_wish_list(struct sched *s, struct wishes_work *work)
 
 static void read_decided(struct sched *s, struct change_work *work, int64_t now)
 {
+    int result = work->result;
     struct job *job;
 
     s->requests--;
+    if (result == -ENOENT && work->request.decide.verdict == VERDICT_OK) {
+        sched_request_decision(s, work, VERDICT_GONE); /* it has ended before */
+        return;
+    }
     job = wishes_decided(&s->wishes, &s->window, &work);
     if (job != NULL)
         take_stored(s, job, now);
+    else if (result < 0) /* the row is as it was, wherever that is: look */
+        plan_missed(&s->window, 1, s->plan.cursor + 1);
 }
 
 static void read_apps(struct sched *s, struct apps_mail *m)
@@ -140,7 +151,7 @@ static void read_apps(struct sched *s, struct apps_mail *m)
 static void read_offer(struct sched *s, struct offer_mail *m, int64_t now)
 {
     for (struct list *e; (e = list_pop(&m->jobs)) != NULL;)
-        (void)window_take(&s->window, list_of(e, struct job, link), now);
+        take_stored(s, list_of(e, struct job, link), now);
     free(m);
 }
 
@@ -192,7 +203,8 @@ void sched_read_mail(struct sched *s)
 
 /* ---- posting; other threads --------------------------------------------------- */
 
-int sched_set_apps(struct sched *s, const struct app_name *const *apps, size_t n)
+int sched_set_apps(struct sched *s, const struct app_name *const *apps,
+                   size_t n)
 {
     struct apps_mail *m = calloc(1, sizeof(*m) + n * sizeof(apps[0]));
 

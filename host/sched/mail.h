@@ -8,7 +8,12 @@
 #include "base/inbox.h"
 
 enum mail { /* struct letter.kind */
-     MAIL_OFFER, MAIL_LOADED, MAIL_SETTLED, MAIL_WISHES, MAIL_DECIDED, MAIL_APPS
+            MAIL_OFFER,
+            MAIL_LOADED,
+            MAIL_SETTLED,
+            MAIL_WISHES,
+            MAIL_DECIDED,
+            MAIL_APPS
 };
 
 #endif

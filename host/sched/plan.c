@@ -6,9 +6,12 @@
 
 #include "sched/plan.h"
 
-#define LOAD_MOST 8192         /* jobs in one load: a few ms of the writer's time */
+#include <stdlib.h>
+
+#define LOAD_MOST 8192 /* jobs in one load: a few ms of the writer's time */
 #define LOAD_BYTES (8u << 20)
-#define VISIT_MOST 65536       /* rows a backlog load may look at */
+#define VISIT_MOST 65536 /* rows a backlog load may look at */
+#define SAMPLE 256       /* jobs asked for their time before some are let go */
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -45,11 +48,29 @@ void plan_missed(struct window *w, job_pos from, job_pos to)
             range_widen(&w->apps[i].missed, from, to);
 }
 
-/* Room for the main lane: some is left for the backlog while there is one. */
+static size_t free_bytes(const struct window *w)
+{
+    return w->bytes < w->set.bytes ? w->set.bytes - w->bytes : 0;
+}
+
+/* What a load may bring; nothing while there is room for a few bytes only, or
+ * most of what it brings would be turned away again. */
+static size_t load_room(const struct window *w)
+{
+    return free_bytes(w) < w->set.bytes / 20 ? 0 : window_room(w);
+}
+
+static size_t load_bytes(const struct window *w)
+{
+    return smaller(LOAD_BYTES, free_bytes(w));
+}
+
+/* Room for the main lane: some is left for jobs that are stored from now on and
+ * are due soon, and for the backlog while there is one. */
 static size_t main_room(const struct window *w)
 {
-    size_t room = window_room(w);
-    size_t kept = plan_has_backlog(w) ? w->set.jobs / 4 : 0;
+    size_t room = load_room(w);
+    size_t kept = plan_has_backlog(w) ? w->set.jobs / 4 : w->set.jobs / 8;
 
     return room > kept ? room - kept : 0;
 }
@@ -70,7 +91,8 @@ static void catch_up(struct plan *p, struct window *w, int64_t now_ms)
     p->cursor = now_pos - 1;
 }
 
-bool plan_main(struct plan *p, struct window *w, int64_t now_ms, struct load_request *q)
+bool plan_main(struct plan *p, struct window *w, int64_t now_ms,
+               struct load_request *q)
 {
     if (p->main_busy || w->served_count == 0)
         return false;
@@ -83,7 +105,7 @@ bool plan_main(struct plan *p, struct window *w, int64_t now_ms, struct load_req
         .after = p->cursor,
         .until = job_pos_at(now_ms + p->ahead_ms),
         .cap = smaller(main_room(w), LOAD_MOST),
-        .bytes_cap = LOAD_BYTES,
+        .bytes_cap = load_bytes(w),
     };
     if (q->until <= q->after + 1)
         return false;
@@ -105,7 +127,8 @@ static size_t backlog_share(const struct window *w)
 /* How many of a's backlog to load now, 0 for none. */
 static size_t backlog_want(const struct window *w, const struct window_app *a)
 {
-    size_t share = backlog_share(w), used = a->overdue_held, room = window_room(w);
+    size_t share = backlog_share(w), used = a->overdue_held,
+           room = load_room(w);
 
     if (!has_backlog(a))
         return 0;
@@ -134,7 +157,7 @@ bool plan_backlog(struct plan *p, struct window *w, struct load_request *q)
             .until = a->backlog.to,
             .app = w->served_count > 1 || w->parked > 0 ? a->name : NULL,
             .cap = want,
-            .bytes_cap = LOAD_BYTES,
+            .bytes_cap = load_bytes(w),
             .visit_cap = VISIT_MOST,
         };
         p->turn = at + 1;
@@ -151,10 +174,17 @@ static void take_all(struct window *w, struct load_result *r, int64_t now_ms)
         (void)window_take(w, list_of(e, struct job, link), now_ms);
 }
 
+static void note_seen(struct plan *p, const struct load_result *r)
+{
+    if (r->reached > p->seen)
+        p->seen = r->reached;
+}
+
 void plan_main_loaded(struct plan *p, struct window *w, struct load_result *r,
                       int64_t now_ms)
 {
     p->main_busy = false;
+    note_seen(p, r);
     if (r->reached > p->cursor)
         p->cursor = r->reached;
     if (job_pos_ms(p->cursor) >= now_ms + p->ahead_ms / 2)
@@ -162,12 +192,13 @@ void plan_main_loaded(struct plan *p, struct window *w, struct load_result *r,
     take_all(w, r, now_ms);
 }
 
-void plan_backlog_loaded(struct plan *p, struct window *w, struct load_result *r,
-                         int64_t now_ms)
+void plan_backlog_loaded(struct plan *p, struct window *w,
+                         struct load_result *r, int64_t now_ms)
 {
     struct range *b = &w->apps[p->backlog_app].backlog;
 
     p->backlog_busy = false;
+    note_seen(p, r);
     if (r->reached >= b->from)
         b->from = r->reached + 1;
     take_all(w, r, now_ms);
@@ -182,4 +213,55 @@ int64_t plan_wake(const struct plan *p, const struct window *w, int64_t now_ms)
     if (at <= now_ms) /* wants to, but has no room: look again soon */
         return now_ms + w->set.overdue_after_ms / 2 + 1;
     return at;
+}
+
+bool plan_wants(const struct plan *p, const struct job *job)
+{
+    return job->pos <= p->cursor && job->pos <= p->seen;
+}
+
+/* ---- shedding ------------------------------------------------------------- */
+
+static int by_pos(const void *pa, const void *pb)
+{
+    const job_pos *a = pa, *b = pb;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* A position that about a quarter of the waiting jobs are behind, not before
+ * `least`.  (The order of the set is as good as random.) */
+static job_pos late_quarter(const struct window *w, job_pos least)
+{
+    job_pos some[SAMPLE];
+    size_t n = 0, at = 0;
+
+    for (struct hold *h; n < SAMPLE && (h = idset_next(&w->ids, &at)) != NULL;)
+        if (h->state == HOLD_WAITING)
+            some[n++] = h->job->pos;
+    if (n == 0)
+        return least;
+    qsort(some, n, sizeof(some[0]), by_pos);
+    return some[n * 3 / 4] > least ? some[n * 3 / 4] : least;
+}
+
+void plan_shed(struct plan *p, struct window *w, job_pos pos)
+{
+    job_pos limit = late_quarter(w, pos);
+    struct hold **late;
+    size_t n = 0, at = 0;
+
+    if (p->main_busy || limit >= p->cursor)
+        return; /* what is under way would be skipped; or nothing is later */
+    late = calloc(w->ids.used, sizeof(*late));
+    if (late == NULL)
+        return;
+    for (struct hold *h; (h = idset_next(&w->ids, &at)) != NULL;)
+        if (h->state == HOLD_WAITING && h->job->pos > limit)
+            late[n++] = h;
+    for (size_t i = 0; i < n; i++)
+        window_drop(w, &late[i]);
+    if (n > 0)
+        p->cursor = limit;
+    free(late);
 }

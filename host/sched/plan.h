@@ -18,23 +18,26 @@
 
 struct plan {
     int64_t ahead_ms;
-    job_pos cursor;     /* the main lane has looked at everything <= cursor */
+    job_pos cursor; /* the main lane has looked at everything <= cursor */
+    job_pos seen;   /* the highest position that any load has looked at: changes
+                           of jobs up to here are ours to decide */
     bool main_busy, backlog_busy; /* a load is under way */
-    bool main_done;     /* the main lane has reached its horizon at least once */
-    size_t turn;        /* whose backlog is next */
+    bool main_done; /* the main lane has reached its horizon at least once */
+    size_t turn;    /* whose backlog is next */
     uint32_t backlog_app; /* whose is being loaded */
 };
 
 /* Fills q with the main lane's next load; false when there is nothing to do now. */
-bool plan_main(struct plan *p, struct window *w, int64_t now_ms, struct load_request *q);
+bool plan_main(struct plan *p, struct window *w, int64_t now_ms,
+               struct load_request *q);
 /* Likewise the backlog lane's. */
 bool plan_backlog(struct plan *p, struct window *w, struct load_request *q);
 
 /* What came back: takes the jobs in, moves the cursor or shortens the backlog. */
 void plan_main_loaded(struct plan *p, struct window *w, struct load_result *r,
                       int64_t now_ms);
-void plan_backlog_loaded(struct plan *p, struct window *w, struct load_result *r,
-                         int64_t now_ms);
+void plan_backlog_loaded(struct plan *p, struct window *w,
+                         struct load_result *r, int64_t now_ms);
 
 /* When the main lane wants to load again, given that nothing else happens. */
 int64_t plan_wake(const struct plan *p, const struct window *w, int64_t now_ms);
@@ -44,5 +47,11 @@ void plan_serve(const struct plan *p, struct window_app *a);
 /* Jobs somewhere in [from, to) were let go without a look at their apps. */
 void plan_missed(struct window *w, job_pos from, job_pos to);
 bool plan_has_backlog(const struct window *w);
+/* A job as the store has it: whether it is to be taken in.  Else a load that is
+ * yet to come will find it. */
+bool plan_wants(const struct plan *p, const struct job *job);
+/* The window is full and a job at pos wants in: lets go of waiting jobs that are
+ * later, up to a quarter of the window; the main lane comes by again. */
+void plan_shed(struct plan *p, struct window *w, job_pos pos);
 
 #endif

@@ -8,8 +8,11 @@
 #include "sched/internal.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <errno.h>
+
+#define REST_MS 1000
 
 static void note_loaded(struct sched *s, job_pos reached)
 {
@@ -17,20 +20,36 @@ static void note_loaded(struct sched *s, job_pos reached)
         s->store_loaded = reached;
 }
 
-static void load_done(struct writer_request *r, int result, const struct err *err)
+/* Writer's thread.  What may succeed later the writer tries again itself: this
+ * is for good, or the end.  Asking again at once would be a loop. */
+static void note_trouble(struct sched *s, const char *op, int result,
+                         const struct err *err)
+{
+    unsigned swallowed;
+
+    if (result >= 0 || result == -EPIPE || result == -ECANCELED)
+        return;
+    atomic_store(&s->rest_boot_ms, clock_boot_ms() + REST_MS);
+    if (log_complain(&s->complaint, clock_boot_ms(), &swallowed))
+        log_error("sched", LOG_EVENT("store_refused"), LOG_STR("op", op),
+                  LOG_INT("swallowed", swallowed), LOG_ERR(err));
+}
+
+static void load_done(struct writer_request *r, int result,
+                      const struct err *err)
 {
     struct load_work *work = list_of(r, struct load_work, request);
     struct sched *s = r->arg;
 
-    (void)err;
+    note_trouble(s, "load", result, err);
     work->result = result;
     if (result == 0)
         note_loaded(s, r->load.r.reached);
     sched_post(s, &work->letter, MAIL_LOADED);
 }
 
-static void submit(struct sched *s, struct writer_request *r, enum writer_kind kind,
-                   writer_done_fn *done)
+static void submit(struct sched *s, struct writer_request *r,
+                   enum writer_kind kind, writer_done_fn *done)
 {
     struct err err = {.code = -EPIPE, .text = "the writer has stopped"};
 
@@ -42,7 +61,8 @@ static void submit(struct sched *s, struct writer_request *r, enum writer_kind k
         done(r, -EPIPE, &err);
 }
 
-void sched_request_load(struct sched *s, const struct load_request *q, bool backlog)
+void sched_request_load(struct sched *s, const struct load_request *q,
+                        bool backlog)
 {
     struct load_work *work = &s->loads[backlog];
 
@@ -52,11 +72,12 @@ void sched_request_load(struct sched *s, const struct load_request *q, bool back
     submit(s, &work->request, WRITE_LOAD, load_done);
 }
 
-static void wishes_read(struct writer_request *r, int result, const struct err *err)
+static void wishes_read(struct writer_request *r, int result,
+                        const struct err *err)
 {
     struct wishes_work *work = list_of(r, struct wishes_work, request);
 
-    (void)err;
+    note_trouble(r->arg, "wishes", result, err);
     work->result = result;
     sched_post(r->arg, &work->letter, MAIL_WISHES);
 }
@@ -72,11 +93,13 @@ void sched_request_wishes(struct sched *s)
     submit(s, r, WRITE_WISHES, wishes_read);
 }
 
-static void decision_done(struct writer_request *r, int result, const struct err *err)
+static void decision_done(struct writer_request *r, int result,
+                          const struct err *err)
 {
     struct change_work *work = list_of(r, struct change_work, request);
 
-    (void)err;
+    if (result != -ENOENT)
+        note_trouble(r->arg, "decide", result, err);
     work->result = result;
     sched_post(r->arg, &work->letter, MAIL_DECIDED);
 }
@@ -86,6 +109,7 @@ void sched_request_decision(void *arg, struct change_work *work, enum verdict v)
     struct sched *s = arg;
 
     work->request = (struct writer_request){
-        .decide = {.wish = work->wish, .verdict = v, .now_ms = clock_wall_ms()}};
+        .decide = {
+            .wish = work->wish, .verdict = v, .now_ms = clock_wall_ms()}};
     submit(s, &work->request, WRITE_DECIDE, decision_done);
 }

@@ -20,8 +20,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define EXPIRE_MOST 8192   /* jobs made due in one turn */
-#define RETRY_GIVE_MS 100  /* in case a hint about room was lost */
+#define EXPIRE_MOST 8192  /* jobs made due in one turn */
+#define RETRY_GIVE_MS 100 /* in case a hint about room was lost */
 
 void sched_wake(struct sched *s)
 {
@@ -30,10 +30,20 @@ void sched_wake(struct sched *s)
 
 /* ---- a turn ------------------------------------------------------------------ */
 
+/* For how many ms the store is not asked. */
+static int64_t resting(struct sched *s)
+{
+    int64_t left = atomic_load(&s->rest_boot_ms) - clock_boot_ms();
+
+    return left > 0 ? left : 0;
+}
+
 static void ask_for_more(struct sched *s, int64_t now)
 {
     struct load_request q;
 
+    if (resting(s) > 0)
+        return;
     if (atomic_exchange(&s->wished, false)) {
         if (s->wish_reading)
             atomic_store(&s->wished, true);
@@ -84,9 +94,18 @@ static int64_t turn(struct sched *s)
     show(s);
     next = wheel_next(s->window.wheel);
     plan_at = plan_wake(&s->plan, &s->window, now);
+    if (resting(s) > 0)
+        plan_at = now + resting(s) + 1;
     if (s->window.due_count > 0 && next > now + RETRY_GIVE_MS)
         next = now + RETRY_GIVE_MS;
     return next < plan_at ? next : plan_at;
+}
+
+static void clock_stepped(struct sched *s)
+{
+    metric_add(s->m_steps, 1);
+    log_warn("sched", LOG_EVENT("clock_stepped"),
+             LOG_INT("now_ms", clock_wall_ms()));
 }
 
 static void arm(struct sched *s, int64_t at_ms)
@@ -99,14 +118,11 @@ static void arm(struct sched *s, int64_t at_ms)
         if (at_ms <= 0)
             t.it_value.tv_nsec = 1;
     }
-    (void)timerfd_settime(s->timer_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &t,
-                          NULL);
-}
-
-static void clock_stepped(struct sched *s)
-{
-    metric_add(s->m_steps, 1);
-    log_warn("sched", LOG_EVENT("clock_stepped"), LOG_INT("now_ms", clock_wall_ms()));
+    if (timerfd_settime(s->timer_fd,
+                        TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &t,
+                        NULL) < 0 &&
+        errno == ECANCELED)
+        clock_stepped(s); /* it is armed all the same */
 }
 
 static void wait_for(struct sched *s, int64_t at_ms)
@@ -120,8 +136,8 @@ static void wait_for(struct sched *s, int64_t at_ms)
         return;
     if ((fds[0].revents & POLLIN) != 0)
         (void)!read(s->inbox.wake_fd, &n, sizeof(n));
-    if ((fds[1].revents & POLLIN) != 0 && read(s->timer_fd, &n, sizeof(n)) < 0 &&
-        errno == ECANCELED)
+    if ((fds[1].revents & POLLIN) != 0 &&
+        read(s->timer_fd, &n, sizeof(n)) < 0 && errno == ECANCELED)
         clock_stepped(s);
 }
 
@@ -129,9 +145,15 @@ static void *run(void *arg)
 {
     struct sched *s = arg;
 
-    while (!atomic_load(&s->stopping) || s->requests > 0)
-        wait_for(s, turn(s));
-    sched_read_mail(s);
+    for (;;) {
+        bool stopping =
+            atomic_load(&s->stopping); /* all mail has come by then */
+        int64_t at = turn(s);
+
+        if (stopping && s->requests == 0)
+            break;
+        wait_for(s, at);
+    }
     return NULL;
 }
 
@@ -154,7 +176,8 @@ static void sched_free(struct sched **ps)
     free(s);
 }
 
-int sched_start(const struct sched_settings *set, struct sched **ret, struct err *err)
+int sched_start(const struct sched_settings *set, struct sched **ret,
+                struct err *err)
 {
     struct sched *s = calloc(1, sizeof(*s));
     int r;
@@ -171,9 +194,11 @@ int sched_start(const struct sched_settings *set, struct sched **ret, struct err
     s->m_steps = metric_series("ontime_clock_steps_total", NULL);
     metric_set(s->m_capacity, (int64_t)set->window.jobs);
     s->timer_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (s->timer_fd < 0 || window_init(&s->window, &set->window, clock_wall_ms()) < 0) {
+    if (s->timer_fd < 0 ||
+        window_init(&s->window, &set->window, clock_wall_ms()) < 0) {
         sched_free(&s);
-        return err_set(err, -ENOMEM, "start the scheduler: no timer or no memory");
+        return err_set(err, -ENOMEM,
+                       "start the scheduler: no timer or no memory");
     }
     r = inbox_init(&s->inbox, set->window.jobs / 2 + 1, true);
     if (r == 0) {

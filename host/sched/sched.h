@@ -35,18 +35,20 @@ struct sched_settings {
     struct window_taker taker;
 };
 
-int sched_start(const struct sched_settings *set, struct sched **ret, struct err *err);
+int sched_start(const struct sched_settings *set, struct sched **ret,
+                struct err *err);
 /* Stops firing at once; what was handed on may still be settled. */
 void sched_pause(struct sched *s);
-/* Ends the thread and forgets the window.  After the writer has been stopped
- * (so that no request of ours is under way any more), and after the last
+/* Ends the thread and forgets the window.  After writer_close (so that requests
+ * of ours that are under way come back), before writer_stop, and after the last
  * sched_settled. */
 void sched_stop(struct sched **ps);
 
 /* ---- mail; any thread unless it says otherwise ----------------------------- */
 
 /* The apps that are served from now on; the jobs of all others stay in the store. */
-int sched_set_apps(struct sched *s, const struct app_name *const *apps, size_t n);
+int sched_set_apps(struct sched *s, const struct app_name *const *apps,
+                   size_t n);
 
 /* Jobs that were just stored; they become the scheduler's (kept if due soon,
  * else freed).  Writer's thread only. */
@@ -54,7 +56,9 @@ void sched_offer(struct sched *s, struct list *jobs, size_t count);
 
 /* Attempts that have ended and are finished in the store.  Takes the batch over
  * (free()d when read).  Writer's thread only: that keeps it behind the loads
- * that were done before it, or a job could come back after its end. */
+ * that were done before it, or a job could come back after its end.  Jobs that
+ * were given and not begun may be told from any thread, each with itself as
+ * `again`: for them the store has changed nothing. */
 void sched_settled(struct sched *s, struct settled_batch *batch);
 
 void sched_wished(struct sched *s); /* there are new wishes in the store */
@@ -62,10 +66,11 @@ void sched_room(struct sched *s);   /* the taker has room again */
 
 /* For status pages. */
 struct sched_view {
-    size_t held, capacity, held_bytes; /* jobs in memory, their bound, their memory */
-    int64_t loaded_until_ms;           /* the main lane has looked this far */
-    bool backlog;                      /* overdue jobs are still to be loaded */
-    bool started;                      /* the first load has been done */
+    size_t held, capacity,
+        held_bytes;          /* jobs in memory, their bound, their memory */
+    int64_t loaded_until_ms; /* the main lane has looked this far */
+    bool backlog;            /* overdue jobs are still to be loaded */
+    bool started;            /* the first load has been done */
 };
 void sched_look(struct sched *s, struct sched_view *ret);
 

@@ -24,7 +24,8 @@ void range_widen(struct range *r, job_pos from, job_pos to)
         r->to = to;
 }
 
-int window_init(struct window *w, const struct window_settings *set, int64_t now_ms)
+int window_init(struct window *w, const struct window_settings *set,
+                int64_t now_ms)
 {
     *w = (struct window){.set = *set};
     w->wheel = wheel_new(now_ms);
@@ -156,7 +157,8 @@ static void queue_due(struct window *w, struct hold *h, int64_t now_ms)
 
     j->overdue = now_ms - fires_at(j) > w->set.overdue_after_ms;
     h->state = HOLD_DUE;
-    list_push(&a->due[j->overdue ? LANE_OVERDUE : LANE_ON_TIME][j->priority], &j->link);
+    list_push(&a->due[j->overdue ? LANE_OVERDUE : LANE_ON_TIME][j->priority],
+              &j->link);
     a->due_count++;
     w->due_count++;
 }
@@ -173,7 +175,8 @@ static enum window_answer turn_away(struct window_app *a, struct job *job)
     return WINDOW_FULL;
 }
 
-enum window_answer window_take(struct window *w, struct job *job, int64_t now_ms)
+enum window_answer window_take(struct window *w, struct job *job,
+                               int64_t now_ms)
 {
     struct window_app *a;
     struct hold *h;
@@ -246,13 +249,15 @@ size_t window_expire(struct window *w, int64_t now_ms, size_t max)
     list_init(&due);
     n = wheel_expire(w->wheel, now_ms, max, &due);
     for (struct list *e; (e = list_pop(&due)) != NULL;)
-        queue_due(w, list_of(list_of(e, struct timer, link), struct hold, timer),
+        queue_due(w,
+                  list_of(list_of(e, struct timer, link), struct hold, timer),
                   now_ms);
     return n;
 }
 
 /* Moves up to n jobs from the front of q to *out, as given away. */
-static size_t take_front(struct window *w, struct list *q, size_t n, struct list *out)
+static size_t take_front(struct window *w, struct list *q, size_t n,
+                         struct list *out)
 {
     size_t done = 0;
 
@@ -268,8 +273,8 @@ static size_t take_front(struct window *w, struct list *q, size_t n, struct list
     return done;
 }
 
-static size_t give_queue(struct window *w, struct window_app *a, int lane, int prio,
-                         const struct window_taker *to)
+static size_t give_queue(struct window *w, struct window_app *a, int lane,
+                         int prio, const struct window_taker *to)
 {
     enum lane l = (enum lane)lane;
     enum job_priority p = (enum job_priority)prio;
@@ -279,7 +284,8 @@ static size_t give_queue(struct window *w, struct window_app *a, int lane, int p
     if (list_empty(&a->due[lane][prio]))
         return 0;
     list_init(&out);
-    n = take_front(w, &a->due[lane][prio], to->room(to->arg, a->name, l, p), &out);
+    n = take_front(w, &a->due[lane][prio], to->room(to->arg, a->name, l, p),
+                   &out);
     if (n > 0)
         to->give(to->arg, a->name, l, p, &out, n);
     a->due_count -= n;
@@ -305,8 +311,8 @@ size_t window_give(struct window *w, const struct window_taker *to)
 
 /* ---- shares ---------------------------------------------------------------- */
 
-static size_t evict_queue(struct window *w, struct window_app *a, struct list *q,
-                          size_t n)
+static size_t evict_queue(struct window *w, struct window_app *a,
+                          struct list *q, size_t n)
 {
     size_t done = 0;
 
@@ -329,7 +335,8 @@ size_t window_evict(struct window *w)
         return 0; /* nobody else to make room for */
     for (size_t i = 0; i < w->app_count; i++) {
         struct window_app *a = &w->apps[i];
-        size_t over = a->due_count > share ? a->due_count - share + share / 8 : 0;
+        size_t over =
+            a->due_count > share ? a->due_count - share + share / 8 : 0;
 
         for (int l = LANES - 1; l >= 0 && over > 0; l--)
             for (int p = JOB_PRIORITIES - 1; p >= 0 && over > 0; p--) {

@@ -18,8 +18,8 @@
 enum lane { LANE_ON_TIME, LANE_OVERDUE, LANES };
 
 struct window_settings {
-    size_t jobs;            /* how many may be held */
-    size_t bytes;           /* and how much memory they may take */
+    size_t jobs;              /* how many may be held */
+    size_t bytes;             /* and how much memory they may take */
     int64_t overdue_after_ms; /* later than this: the overdue lane */
 };
 
@@ -61,37 +61,42 @@ struct hold { /* one id in the window */
     uint32_t bytes;
     uint8_t state;
     bool was_overdue;
-    bool ended;          /* settled without another attempt; only wishes keep it */
-    struct list wishes;  /* struct change_work.link, oldest first; see wishes.h */
+    bool ended; /* settled without another attempt; only wishes keep it */
+    struct list
+        wishes; /* struct change_work.link, oldest first; see wishes.h */
 };
 #define HOLD_NO_APP UINT32_MAX
 
 struct window {
     struct window_settings set;
     struct wheel *wheel;
-    struct idset ids;       /* id -> struct hold */
+    struct idset ids; /* id -> struct hold */
     size_t bytes;
-    size_t due_count;       /* over all apps */
+    size_t due_count;        /* over all apps */
     struct window_app *apps; /* by app_name.index */
     size_t app_count;
     size_t served_count;
-    int64_t parked;         /* jobs turned away because their app is not served */
+    int64_t parked; /* jobs turned away because their app is not served */
 };
 
-int window_init(struct window *w, const struct window_settings *set, int64_t now_ms);
+int window_init(struct window *w, const struct window_settings *set,
+                int64_t now_ms);
 void window_done(struct window *w); /* frees the jobs inside */
 
-struct window_app *window_app(struct window *w, const struct app_name *name); /* NULL: no memory */
+struct window_app *window_app(
+    struct window *w, const struct app_name *name); /* NULL: no memory */
 void window_serve(struct window *w, struct window_app *a, bool served);
 /* Not served any more: what waits or is due is let go, it stays in the store. */
 void window_park(struct window *w, struct window_app *a);
 
-size_t window_room(const struct window *w); /* how many more jobs may be taken */
+size_t window_room(
+    const struct window *w); /* how many more jobs may be taken */
 
 enum window_answer { WINDOW_TAKEN, WINDOW_KNOWN, WINDOW_PARKED, WINDOW_FULL };
 /* Takes a job over.  KNOWN and PARKED: it was freed.  FULL: it was freed, and
  * its app's missed range now covers it. */
-enum window_answer window_take(struct window *w, struct job *job, int64_t now_ms);
+enum window_answer window_take(struct window *w, struct job *job,
+                               int64_t now_ms);
 
 /* Moves what is due to the apps' queues, at most max; returns how many. */
 size_t window_expire(struct window *w, int64_t now_ms, size_t max);

@@ -38,32 +38,46 @@ static void send_first(const struct wishes *x, struct hold *h)
     x->send(x->arg, work, verdict_on(h, work->wish));
 }
 
-int wishes_meet(const struct wishes *x, struct window *w, struct wish *wish)
+static bool is_idle(const struct hold *h)
 {
-    struct hold *h = window_find(w, wish->job_id);
-    struct change_work *work = calloc(1, sizeof(*work));
-    bool idle;
+    return h->state == HOLD_WAITING || h->state == HOLD_DUE;
+}
 
-    if (work != NULL && h == NULL) {
-        h = window_claim(w, wish->job_id);
-        idle = true;
-    } else {
-        idle = h != NULL && (h->state == HOLD_WAITING || h->state == HOLD_DUE);
-    }
-    if (work == NULL || h == NULL) {
-        free(work);
-        wish_free(&wish);
+/* -ENOMEM: the work is still the caller's. */
+static int meet(const struct wishes *x, struct window *w,
+                struct change_work *work)
+{
+    struct hold *h = window_find(w, work->id);
+    bool idle = h == NULL || is_idle(h);
+
+    if (h == NULL)
+        h = window_claim(w, work->id);
+    if (h == NULL)
         return -ENOMEM;
-    }
-    list_init(&work->link);
-    work->id = wish->job_id;
-    work->wish = wish;
     list_push(&h->wishes, &work->link);
     if (idle) {
         window_grab(w, h);
         send_first(x, h);
     }
     return 0;
+}
+
+int wishes_meet(const struct wishes *x, struct window *w, struct wish *wish)
+{
+    struct change_work *work = calloc(1, sizeof(*work));
+    int r;
+
+    if (work == NULL) {
+        wish_free(&wish);
+        return -ENOMEM;
+    }
+    list_init(&work->link);
+    work->id = wish->job_id;
+    work->wish = wish;
+    r = meet(x, w, work);
+    if (r < 0)
+        change_work_free(&work);
+    return r;
 }
 
 bool wishes_settled(const struct wishes *x, struct hold *h, bool again)
@@ -75,25 +89,43 @@ bool wishes_settled(const struct wishes *x, struct hold *h, bool again)
     return true;
 }
 
+/* What was wished for a job that has been replaced by a new one is meant for
+ * that one. */
+static void follow(const struct wishes *x, struct window *w,
+                   struct list *wishes, int64_t id)
+{
+    for (struct list *e; (e = list_pop(wishes)) != NULL;) {
+        struct change_work *work = list_of(e, struct change_work, link);
+
+        work->id = work->wish->job_id = id;
+        if (meet(x, w, work) < 0)
+            change_work_free(&work); /* undecided until the next start */
+    }
+}
+
 struct job *wishes_decided(const struct wishes *x, struct window *w,
                            struct change_work **pwork)
 {
     struct hold *h = window_find(w, (*pwork)->id);
     struct job *job = (*pwork)->request.decide.job;
+    struct list others;
 
     (*pwork)->request.decide.job = NULL;
     change_work_free(pwork);
     if (h == NULL)
         return job; /* only a lost id could do that: let the window see */
+    list_init(&others);
+    if (job != NULL && job->id != h->id)
+        list_splice(&others, &h->wishes);
     if (!list_empty(&h->wishes)) {
-        if (job != NULL && job->id == h->id) {
-            job_free(&job); /* about to change again */
-            h->ended = false;
-        }
+        h->ended = h->ended && job == NULL;
+        job_free(&job); /* about to change again */
         send_first(x, h);
-        return job;
+        return NULL;
     }
     window_drop(w, &h);
+    if (job != NULL)
+        follow(x, w, &others, job->id);
     return job;
 }
 

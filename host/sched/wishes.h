@@ -20,17 +20,18 @@
 #include "sched/window.h"
 #include "store/writer.h"
 
-struct change_work { /* a wish on its way through memory */
+struct change_work {      /* a wish on its way through memory */
     struct letter letter; /* when decided */
-    struct list link; /* in struct hold.wishes */
+    struct list link;     /* in struct hold.wishes */
     int64_t id;
     struct wish *wish;
     struct writer_request request; /* WRITE_DECIDE; its arg is the sender's */
-    int result;
+    int result;                    /* of the request */
 };
 
 /* Writes the decision; change_done() when it is written. */
-typedef void wishes_send_fn(void *arg, struct change_work *work, enum verdict v);
+typedef void wishes_send_fn(void *arg, struct change_work *work,
+                            enum verdict v);
 
 struct wishes {
     wishes_send_fn *send;
@@ -46,7 +47,9 @@ int wishes_meet(const struct wishes *x, struct window *w, struct wish *wish);
 bool wishes_settled(const struct wishes *x, struct hold *h, bool again);
 
 /* A decision is written: frees the work, sends the next one or lets go of the
- * id.  The job as it stands now, to be taken into the window, or NULL. */
+ * id.  The job as it stands now, to be taken into the window, or NULL.  When it
+ * is a new one, in place of one that had ended, the wishes that are left are
+ * wishes for it. */
 struct job *wishes_decided(const struct wishes *x, struct window *w,
                            struct change_work **pwork);
 

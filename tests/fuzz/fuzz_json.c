@@ -18,8 +18,8 @@ static void inside(struct span s, const uint8_t *data, size_t size)
 {
     const uint8_t *p = s.data;
 
-    if (p != NULL && (p < data || s.len > size ||
-                      (size_t)(p - data) > size - s.len))
+    if (p != NULL &&
+        (p < data || s.len > size || (size_t)(p - data) > size - s.len))
         abort();
 }
 

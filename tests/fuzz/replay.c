@@ -83,7 +83,8 @@ int main(int argc, char **argv)
 
     name = name != NULL ? name + 1 : argv[0];
     if (argc < 2)
-        return feed_corpus(strncmp(name, "fuzz_", 5) == 0 ? name + 5 : name) > 0;
+        return feed_corpus(strncmp(name, "fuzz_", 5) == 0 ? name + 5 : name) >
+               0;
     for (int i = 1; i < argc; i++)
         bad += feed_numbered(argv[i], argv[i], i);
     printf("1..%d\n", argc - 1);

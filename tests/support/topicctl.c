@@ -68,8 +68,8 @@ static int answer(rd_kafka_queue_t *queue)
         rows = rd_kafka_CreateTopics_result_topics(made, &count);
     else if (gone != NULL)
         rows = rd_kafka_DeleteTopics_result_topics(gone, &count);
-    if (count == 1 && rd_kafka_topic_result_error(rows[0]) ==
-                          RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (count == 1 &&
+        rd_kafka_topic_result_error(rows[0]) == RD_KAFKA_RESP_ERR_NO_ERROR)
         r = 0;
     else if (count == 1)
         fprintf(stderr, "topicctl: %s\n",
@@ -147,7 +147,7 @@ out:
     return r;
 }
 
-static int delete(rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *name)
+static int delete (rd_kafka_t *rk, rd_kafka_queue_t *queue, const char *name)
 {
     rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(name);
 
@@ -175,7 +175,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[2], "create") == 0)
         r = create(rk, queue, argc - 3, argv + 3);
     else if (strcmp(argv[2], "delete") == 0)
-        r = delete(rk, queue, argv[3]);
+        r = delete (rk, queue, argv[3]);
     else
         fprintf(stderr, "topicctl: %s: what?\n", argv[2]);
     rd_kafka_queue_destroy(queue);

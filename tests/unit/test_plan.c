@@ -73,7 +73,8 @@ static int by_pos(const void *a, const void *b)
 }
 
 /* What the store would answer. */
-static void execute(struct world *x, const struct load_request *q, struct load_result *r)
+static void execute(struct world *x, const struct load_request *q,
+                    struct load_result *r)
 {
     static struct row *sorted[MOST];
     size_t n = 0;
@@ -82,7 +83,8 @@ static void execute(struct world *x, const struct load_request *q, struct load_r
     r->count = 0;
     r->reached = q->until - 1;
     for (size_t i = 0; i < x->n; i++)
-        if (x->rows[i].live && x->rows[i].pos > q->after && x->rows[i].pos < q->until)
+        if (x->rows[i].live && x->rows[i].pos > q->after &&
+            x->rows[i].pos < q->until)
             sorted[n++] = &x->rows[i];
     qsort(sorted, n, sizeof(sorted[0]), by_pos);
     for (size_t i = 0; i < n; i++) {
@@ -128,7 +130,7 @@ static void give(void *arg, const struct app_name *app, enum lane lane,
         struct row *r = &x->rows[j->id - 1];
 
         assert_true(r->live);
-        assert_false(r->given); /* never twice */
+        assert_false(r->given);           /* never twice */
         assert_true(x->now >= r->due_ms); /* never early */
         assert_ptr_equal(j->app, app);
         assert_int_equal(j->priority, prio);
@@ -160,7 +162,8 @@ static void start(struct world *x, size_t window, size_t app_count)
 static void finish(struct world *x)
 {
     for (int i = 0; i < 2; i++)
-        for (struct list *e; x->answered[i] && (e = list_pop(&x->res[i].jobs)) != NULL;) {
+        for (struct list *e;
+             x->answered[i] && (e = list_pop(&x->res[i].jobs)) != NULL;) {
             struct job *j = list_of(e, struct job, link);
 
             job_free(&j);
@@ -175,7 +178,10 @@ static struct row *put(struct world *x, int64_t due, const struct app_name *app)
     int64_t fire = due > x->now ? due : x->now;
 
     assert_true(x->n < MOST);
-    *r = (struct row){.id = (int64_t)++x->n, .due_ms = due, .app = app, .live = true,
+    *r = (struct row){.id = (int64_t)++x->n,
+                      .due_ms = due,
+                      .app = app,
+                      .live = true,
                       .runs_wanted = 1};
     r->prio = (enum job_priority)(r->id % JOB_PRIORITIES);
     r->pos = job_pos_at(fire) + r->id;
@@ -268,7 +274,8 @@ static void random_run(unsigned seed)
     srand(seed);
     start(&x, 40 + (size_t)(rand() % 100), 1 + seed % 3);
     for (int i = 0; i < 500; i++) /* from before the start */
-        put_old(&x, x.now - rand() % 100000, apps[(unsigned)rand() % (1 + seed % 3)]);
+        put_old(&x, x.now - rand() % 100000,
+                apps[(unsigned)rand() % (1 + seed % 3)]);
     while (x.n < MOST - 10) {
         x.now += rand() % 40;
         if (rand() % 200 == 0)
@@ -317,7 +324,8 @@ static void overdue_do_not_stand_before_on_time(void **state)
         ask(&x);
         read_answers(&x);
         x.now += 50;
-        work(&x); /* gives 7 of each queue a turn: the backlog lasts far longer */
+        work(
+            &x); /* gives 7 of each queue a turn: the backlog lasts far longer */
         if (!r->given)
             settle(&x, 100);
     }

@@ -19,11 +19,11 @@
 struct world {
     struct window w;
     struct wishes x;
-    struct change_work *sent; /* the decision under way; at most one in these tests */
+    struct change_work
+        *sent; /* the decision under way; at most one in these tests */
     enum verdict verdict;
     int sends;
 };
-
 
 static void send(void *arg, struct change_work *work, enum verdict v)
 {
@@ -37,7 +37,8 @@ static void send(void *arg, struct change_work *work, enum verdict v)
 
 static struct job *a_job(int64_t id, int64_t due)
 {
-    struct job *j = job_new(app_name_s("wishes"), &(struct job_text){{0}, {0}, {0}});
+    struct job *j =
+        job_new(app_name_s("wishes"), &(struct job_text){{0}, {0}, {0}});
 
     assert_non_null(j);
     j->id = id;
@@ -107,7 +108,8 @@ static void give_away(struct world *x)
 {
     window_take(&x->w, a_job(ID, NOW - 1), NOW);
     assert_int_equal(
-        window_give(&x->w, &(struct window_taker){all_room, free_given, NULL}), 1);
+        window_give(&x->w, &(struct window_taker){all_room, free_given, NULL}),
+        1);
     assert_int_equal(window_find(&x->w, ID)->state, HOLD_GIVEN);
 }
 
@@ -120,7 +122,8 @@ static void a_waiting_job_is_taken_out_before_the_write(void **state)
     window_take(&x.w, a_job(ID, NOW + 5000), NOW);
     wish_for(&x, CHANGE_CANCEL);
     assert_int_equal(x.verdict, VERDICT_OK);
-    assert_int_equal(window_expire(&x.w, NOW + 10000, 0), 0); /* cannot fire any more */
+    assert_int_equal(window_expire(&x.w, NOW + 10000, 0),
+                     0); /* cannot fire any more */
     assert_int_equal(window_take(&x.w, a_job(ID, NOW), NOW), WINDOW_KNOWN);
     assert_null(written(&x, NULL));
     assert_null(window_find(&x.w, ID));
@@ -214,7 +217,8 @@ static void two_changes_go_one_after_the_other(void **state)
     start(&x);
     window_take(&x.w, a_job(ID, NOW + 5000), NOW);
     wish_for(&x, CHANGE_RESCHEDULE);
-    wish_for(&x, CHANGE_CANCEL); /* asserts in send() that only one is under way */
+    wish_for(&x,
+             CHANGE_CANCEL); /* asserts in send() that only one is under way */
     assert_int_equal(x.sends, 1);
     assert_null(written(&x, a_job(ID, NOW + 9000)));
     assert_int_equal(x.sends, 2);
