@@ -30,7 +30,7 @@ struct batch {
     size_t bad_count; /* dead letters in all */
     int64_t born_ms;  /* boot clock, first message; 0: empty */
     int64_t soonest_ms; /* the earliest due time in it (wall clock) */
-    int result;       /* of the put */
+    int result;         /* of the put */
     struct err err;
 };
 

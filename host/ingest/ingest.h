@@ -23,7 +23,8 @@ struct source;
 struct ingest_env { /* what the house gives every source; outlives them */
     const struct kafka_settings *kafka;
     const char *cluster_id; /* Kafka's */
-    const char *instance_id; /* static member of the groups under this name; "": dynamic */
+    const char *
+        instance_id; /* static member of the groups under this name; "": dynamic */
     struct store *store; /* for positions: the source opens a reading session */
     struct writer *writer;
     const struct zone *zone; /* of sources without a timezone; NULL: UTC */

@@ -18,7 +18,7 @@
 #define IDLE_POLL_MS 100 /* nothing is under way */
 #define BUSY_POLL_MS 2   /* something is */
 #define GATHER_NAP_MS 8
-#define BLOCKED_MS 1000  /* then the partitions are paused, and people told */
+#define BLOCKED_MS 1000 /* then the partitions are paused, and people told */
 #define CHORES_MS 1000
 #define RESYNC_AGAIN_MS 200
 
@@ -274,6 +274,11 @@ static void wait_blocked(struct source *s)
         consumer_pause(s->consumer, true);
         metric_set(s->meters.paused, 1);
         source_phase(s, letters ? PHASE_PAUSED_DEAD : PHASE_PAUSED_STORE);
+        if (letters)
+            log_error("ingest", LOG_EVENT("dead_letter_topic_away"),
+                      LOG_STR("source", s->conf->name),
+                      LOG_STR("topic", s->conf->dlq_topic),
+                      LOG_INT("waiting", s->batch->bad_open));
     }
     read_some(s, 1, 0);
 }

@@ -13,6 +13,7 @@
 #include "metrics/metrics.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Settings that have a name of their own in our configuration, or that a
@@ -82,6 +83,15 @@ static int set_pairs(rd_kafka_conf_t *rc, const struct rdconf_pair *p,
     return r;
 }
 
+/* Before 2.3 a consumer that closes before its first assignment fails an
+ * assertion with this strategy: the whole process would end. */
+static bool crashes(const char *name, const char *value)
+{
+    return rd_kafka_version() < 0x02030000 &&
+           strcmp(name, "partition.assignment.strategy") == 0 &&
+           strstr(value, "cooperative-sticky") != NULL;
+}
+
 /* One "name=value" of a user. */
 static int set_passed(rd_kafka_conf_t *rc, const char *setting,
                       const char *list, struct err *err)
@@ -98,6 +108,11 @@ static int set_passed(rd_kafka_conf_t *rc, const char *setting,
     o = find_owned(name);
     if (o != NULL)
         return err_set(err, -EINVAL, "%s: %s %s", list, name, o->why);
+    if (crashes(name, eq + 1))
+        return err_set(
+            err, -EINVAL,
+            "%s: cooperative-sticky needs librdkafka 2.3, this is %s", list,
+            rd_kafka_version_str());
     if (set_one(rc, name, eq + 1, err) < 0)
         return err_wrap(err, "%s: %s", list, name);
     return 0;

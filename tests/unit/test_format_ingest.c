@@ -34,18 +34,18 @@ static struct format_source with_default;
 static int setup(void **state)
 {
     (void)state;
-    with_default = (struct format_source){.default_app = app_name_s("sms_retry"),
-                                          .time_field = "retryTime",
-                                          .known_app = known};
+    with_default =
+        (struct format_source){.default_app = app_name_s("sms_retry"),
+                               .time_field = "retryTime",
+                               .known_app = known};
     return 0;
 }
 
 static int decode_span(const struct format_source *src, struct span value,
                        struct put_item *item, struct err *err)
 {
-    const struct format_input in = {.key = {"customer-1", 10},
-                                    .value = value,
-                                    .now_ms = 1234};
+    const struct format_input in = {
+        .key = {"customer-1", 10}, .value = value, .now_ms = 1234};
 
     return format_find("ingest")->decode(src, &in, item, err);
 }
@@ -84,10 +84,11 @@ static void is(struct span s, const char *text)
 static void test_all_fields(void **state)
 {
     struct put_item it = good(
-        &plain, "{\"requestId\":\"r-1\",\"appName\":\"sms_retry\","
-                "\"scheduledTime\":\"2025-11-13 15:30:00\",\"priority\":\"HIGH\","
-                "\"idempotencyKey\":\"i-1\",\"jobKey\":\"k-1\",\"unknown\":[1,2],"
-                "\"jobData\": {\"campaignTaskId\": 9007199254740993, \"x\":1.10} }");
+        &plain,
+        "{\"requestId\":\"r-1\",\"appName\":\"sms_retry\","
+        "\"scheduledTime\":\"2025-11-13 15:30:00\",\"priority\":\"HIGH\","
+        "\"idempotencyKey\":\"i-1\",\"jobKey\":\"k-1\",\"unknown\":[1,2],"
+        "\"jobData\": {\"campaignTaskId\": 9007199254740993, \"x\":1.10} }");
 
     (void)state;
     assert_string_equal(it.job->app->text, "sms_retry");
@@ -178,9 +179,12 @@ static void test_times(void **state)
         job_free(&it.job);
         zone_free(&berlin);
     }
-    bad(&plain, HEAD "\"scheduledTime\":1763047800000}", "scheduledTime is a number");
-    bad(&plain, HEAD "\"scheduledTime\":\"tomorrow\"}", "scheduledTime \"tomorrow\"");
-    bad(&plain, HEAD "\"scheduledTime\":\"2025-13-13 15:30:00\"}", "2025-13-13");
+    bad(&plain, HEAD "\"scheduledTime\":1763047800000}",
+        "scheduledTime is a number");
+    bad(&plain, HEAD "\"scheduledTime\":\"tomorrow\"}",
+        "scheduledTime \"tomorrow\"");
+    bad(&plain, HEAD "\"scheduledTime\":\"2025-13-13 15:30:00\"}",
+        "2025-13-13");
     bad(&plain, HEAD "\"scheduledTime\":\"\"}", "scheduledTime is empty");
     bad(&plain, HEAD "\"scheduledTime\":null}", "scheduledTime is missing");
     bad(&plain, HEAD "\"x\":1}", "scheduledTime is missing");
@@ -192,8 +196,10 @@ static void test_wrong_fields(void **state)
 {
     (void)state;
     bad(&plain, "{" WHEN ",\"jobData\":{}}", "appName is missing");
-    bad(&plain, "{" WHEN ",\"appName\":\"\",\"jobData\":{}}", "appName is empty");
-    bad(&plain, "{" WHEN ",\"appName\":7,\"jobData\":{}}", "appName is not a text");
+    bad(&plain, "{" WHEN ",\"appName\":\"\",\"jobData\":{}}",
+        "appName is empty");
+    bad(&plain, "{" WHEN ",\"appName\":7,\"jobData\":{}}",
+        "appName is not a text");
     bad(&plain, "{" WHEN ",\"appName\":\"nosuch\",\"jobData\":{}}",
         "unknown app \"nosuch\"");
     bad(&plain, "{" WHEN ",\"appName\":\"sms\"}", "jobData is missing");
@@ -206,7 +212,8 @@ static void test_wrong_fields(void **state)
     bad(&plain, HEAD WHEN ",\"priority\":\"urgent\"}", "priority \"urgent\"");
     bad(&plain, HEAD WHEN ",\"priority\":1}", "priority is not a text");
     bad(&plain, HEAD WHEN ",\"requestId\":{}}", "requestId is not a text");
-    bad(&plain, HEAD WHEN ",\"idempotencyKey\":true}", "idempotencyKey is not a text");
+    bad(&plain, HEAD WHEN ",\"idempotencyKey\":true}",
+        "idempotencyKey is not a text");
     bad(&plain, HEAD WHEN ",\"jobKey\":[]}", "jobKey is not a text");
 }
 
@@ -222,7 +229,8 @@ static void test_not_json(void **state)
     bad(&plain, "plain text", "not JSON");
     bad(&plain, HEAD WHEN "} trailing", "not JSON");
     bad(&plain, HEAD WHEN ",\"requestId\":\"\xff\"}", "UTF-8");
-    assert_int_equal(decode_span(&plain, (struct span){NULL, 0}, &item, &err), -EINVAL);
+    assert_int_equal(decode_span(&plain, (struct span){NULL, 0}, &item, &err),
+                     -EINVAL);
     assert_string_equal(err.text, "null value");
 }
 
@@ -240,7 +248,8 @@ static void test_bare_form(void **state)
     assert_int_equal(it.job->key.len, 36);
     job_free(&it.job);
     /* The same source takes envelopes, with and without a name. */
-    it = good(&with_default, "{\"appName\":\"sms\",\"jobData\":{\"a\":1}," WHEN "}");
+    it = good(&with_default,
+              "{\"appName\":\"sms\",\"jobData\":{\"a\":1}," WHEN "}");
     assert_string_equal(it.job->app->text, "sms");
     is(it.job->payload, "{\"a\":1}");
     job_free(&it.job);
@@ -264,28 +273,35 @@ static void test_too_large(void **state)
     (void)state;
     assert_non_null(big);
     /* A key of digits without end must not run over anything. */
-    at = snprintf(big, 200, HEAD WHEN ",\"idempotencyKey\":\"i\",\"requestId\":");
+    at = snprintf(big, 200,
+                  HEAD WHEN ",\"idempotencyKey\":\"i\",\"requestId\":");
     memset(big + at, '7', 50000);
     big[at + 50000] = '}';
-    assert_int_equal(decode_span(&plain, (struct span){big, (size_t)at + 50001}, &item, &err),
+    assert_int_equal(decode_span(&plain, (struct span){big, (size_t)at + 50001},
+                                 &item, &err),
                      -EINVAL);
     assert_non_null(strstr(err.text, "requestId has 50000 bytes"));
-    at = snprintf(big, 200, "{\"appName\":\"sms\"," WHEN ",\"jobData\":{\"x\":\"");
+    at = snprintf(big, 200,
+                  "{\"appName\":\"sms\"," WHEN ",\"jobData\":{\"x\":\"");
     memset(big + at, 'x', n);
     memcpy(big + (size_t)at + n, "\"}}", 3);
-    assert_int_equal(
-        decode_span(&plain, (struct span){big, (size_t)at + n + 3}, &item, &err), -EINVAL);
+    assert_int_equal(decode_span(&plain, (struct span){big, (size_t)at + n + 3},
+                                 &item, &err),
+                     -EINVAL);
     assert_non_null(strstr(err.text, "jobData has"));
     /* 10 MB go through. */
     memset(big + (size_t)at + (10 << 20), ' ', n - (10 << 20));
     big[(size_t)at + (10 << 20)] = '"';
     memcpy(big + (size_t)at + n, " }}", 3);
     assert_int_equal(
-        decode_span(&plain, (struct span){big, (size_t)at + (10 << 20) + 1}, &item, &err),
+        decode_span(&plain, (struct span){big, (size_t)at + (10 << 20) + 1},
+                    &item, &err),
         -EINVAL);
     memcpy(big + (size_t)at + (10 << 20), "\"}}", 3);
     assert_int_equal(
-        decode_span(&plain, (struct span){big, (size_t)at + (10 << 20) + 3}, &item, &err), 0);
+        decode_span(&plain, (struct span){big, (size_t)at + (10 << 20) + 3},
+                    &item, &err),
+        0);
     assert_int_equal(item.job->payload.len, (10 << 20) + 8);
     job_free(&item.job);
     free(big);
@@ -293,14 +309,16 @@ static void test_too_large(void **state)
 
 static void test_headers_are_kept(void **state)
 {
-    static const char json[] = HEAD WHEN ",\"requestId\":\"a\",\"idempotencyKey\":\"b\"}";
+    static const char json[] =
+        HEAD WHEN ",\"requestId\":\"a\",\"idempotencyKey\":\"b\"}";
     const struct format_input in = {.value = {json, sizeof(json) - 1},
                                     .headers = {"\2a\0", 3}};
     struct put_item item;
 
     (void)state;
     assert_true(format_find("ingest")->wants_headers);
-    assert_int_equal(format_find("ingest")->decode(&plain, &in, &item, NULL), 0);
+    assert_int_equal(format_find("ingest")->decode(&plain, &in, &item, NULL),
+                     0);
     assert_int_equal(item.job->headers.len, 3);
     assert_memory_equal(item.job->headers.data, "\2a\0", 3);
     is(item.job->key, "a");

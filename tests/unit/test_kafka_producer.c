@@ -300,11 +300,14 @@ static void test_results_of_the_broker(void **state)
 {
     struct world *w = *state;
     char why[200];
-    rd_kafka_t *rk =
-        rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof(why));
-    rd_kafka_mock_cluster_t *mc = rd_kafka_mock_cluster_new(rk, 1);
+    rd_kafka_conf_t *rc = rd_kafka_conf_new();
+    rd_kafka_t *rk;
+    rd_kafka_mock_cluster_t *mc;
     struct producer_record r = {.partition = 0, .value = text("x")};
 
+    rd_kafka_conf_set(rc, "log_level", "0", why, sizeof(why));
+    rk = rd_kafka_new(RD_KAFKA_PRODUCER, rc, why, sizeof(why));
+    mc = rd_kafka_mock_cluster_new(rk, 1);
     w->kafka.bootstrap_servers = rd_kafka_mock_cluster_bootstraps(mc);
     rd_kafka_mock_topic_create(mc, "out", 1, 1);
     rd_kafka_mock_topic_create(mc, "other", 1, 1);
