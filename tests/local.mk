@@ -64,6 +64,7 @@ unit_tests = \
 	tests/unit/test_utf8 \
 	tests/unit/test_wheel \
 	tests/unit/test_when \
+	tests/unit/test_window \
 	tests/unit/test_wishes \
 	tests/unit/test_writer \
 	tests/unit/test_zone
@@ -156,6 +157,7 @@ tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_test_utf8_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_wheel_LDADD = $(for_wheel) $(CMOCKA_LIBS)
 tests_unit_test_when_LDADD = $(for_job) $(CMOCKA_LIBS)
+tests_unit_test_window_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_wishes_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_writer_LDADD = $(for_store) $(CMOCKA_LIBS)
 tests_unit_test_zone_LDADD = $(for_job) $(CMOCKA_LIBS)

@@ -20,7 +20,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define POLL_NS 500000 /* between looks at the producer's reports */
+#define POLL_NS 500000      /* between looks at the producers' reports */
+#define ON_TIME_LINGER_MS 1 /* one request for what is due in a millisecond */
+#define OVERDUE_LINGER_MS 5
+
+enum { ON_TIME, OVERDUE, SENDERS };
 
 struct app_metrics {            /* by app_name.index */
     struct metric *outcomes[4]; /* enum outcome_kind */
@@ -39,7 +43,7 @@ struct commit {
     pthread_t thread;
 
     /* the thread's own */
-    struct sender *sender;
+    struct sender *senders[SENDERS];
     struct finisher *finisher;
     struct app_metrics *apps;
     size_t app_count;
@@ -96,7 +100,7 @@ static void count(struct commit *c, const struct work *w)
     metric_add(m->outcomes[w->outcome.kind], 1);
     if (w->outcome.kind == OUTCOME_DONE && w->records > 0)
         metric_add(m->emitted, w->records);
-    if (w->fault[0] != '\0')
+    if (w->grief != NULL && work_fault(w)[0] != '\0')
         metric_add(m->refused, 1);
     if (w->outcome.kind == OUTCOME_DEAD)
         metric_add(m->dead, 1);
@@ -136,7 +140,7 @@ static void begin(struct commit *c, struct attempt *a)
     if (w == NULL)
         give_up(c, a);
     else if (w->records > 0)
-        sender_take(c->sender, w);
+        sender_take(c->senders[a->job->overdue ? OVERDUE : ON_TIME], w);
     else
         sent(c, w);
 }
@@ -173,10 +177,10 @@ static void free_done(struct commit *c)
 
 static int64_t next_look(struct commit *c)
 {
-    int64_t at = finisher_next_ns(c->finisher);
-    int64_t poll_at =
-        sender_busy(c->sender) ? clock_mono_ns() + POLL_NS : INT64_MAX;
+    int64_t at = finisher_next_ns(c->finisher), poll_at = INT64_MAX;
 
+    if (sender_busy(c->senders[ON_TIME]) || sender_busy(c->senders[OVERDUE]))
+        poll_at = clock_mono_ns() + POLL_NS;
     return at < poll_at ? at : poll_at;
 }
 
@@ -202,7 +206,8 @@ static void *run(void *arg)
         free_done(c);
         for (struct list *e; (e = list_pop(&in)) != NULL;)
             begin(c, list_of(e, struct attempt, link));
-        some = sender_turn(c->sender);
+        some = sender_turn(c->senders[ON_TIME]);
+        some |= sender_turn(c->senders[OVERDUE]);
         some |= finisher_turn(c->finisher, clock_mono_ns());
         until = some ? 0 : next_look(c);
     }
@@ -218,7 +223,8 @@ static void commit_free(struct commit **pc)
 
     *pc = NULL;
     free_attempts(&c->incoming);
-    sender_close(&c->sender);
+    for (int i = 0; i < SENDERS; i++)
+        sender_close(&c->senders[i]);
     finisher_free(&c->finisher);
     pthread_cond_destroy(&c->wake);
     pthread_mutex_destroy(&c->mtx);
@@ -237,13 +243,27 @@ static void init_locks(struct commit *c)
     pthread_condattr_destroy(&attr);
 }
 
+static int open_senders(struct commit *c, struct err *err)
+{
+    struct sender_settings s = {.kafka = c->set.kafka,
+                                .name = "commit",
+                                .linger_ms = ON_TIME_LINGER_MS,
+                                .inflight_records = c->set.inflight_records,
+                                .sent = sent,
+                                .arg = c};
+    int r = sender_open(&s, &c->senders[ON_TIME], err);
+
+    if (r < 0)
+        return r;
+    s.name = "overdue";
+    s.linger_ms = OVERDUE_LINGER_MS;
+    return sender_open(&s, &c->senders[OVERDUE], err);
+}
+
 int commit_start(const struct commit_settings *set, struct commit **ret,
                  struct err *err)
 {
     struct commit *c = calloc(1, sizeof(*c));
-    struct sender_settings s = {.kafka = set->kafka,
-                                .inflight_records = set->inflight_records,
-                                .sent = sent};
     struct finisher_settings f = {.commit = *set, .wake = wake};
     int r;
 
@@ -252,8 +272,8 @@ int commit_start(const struct commit_settings *set, struct commit **ret,
     c->set = *set;
     list_init(&c->incoming);
     init_locks(c);
-    s.arg = f.arg = c;
-    r = sender_open(&s, &c->sender, err);
+    f.arg = c;
+    r = open_senders(c, err);
     if (r == 0 && finisher_new(&f, &c->finisher) < 0)
         r = err_set(err, -ENOMEM, "start the commit stage: no memory");
     if (r == 0)
@@ -309,6 +329,7 @@ void commit_look(struct commit *c, struct commit_view *ret)
     pthread_mutex_lock(&c->mtx);
     ret->unsettled = c->unsettled;
     pthread_mutex_unlock(&c->mtx);
-    ret->outstanding = sender_outstanding(c->sender);
-    ret->connected = sender_connected(c->sender);
+    ret->outstanding = sender_outstanding(c->senders[ON_TIME]) +
+                       sender_outstanding(c->senders[OVERDUE]);
+    ret->connected = sender_connected(c->senders[ON_TIME]);
 }

@@ -17,17 +17,15 @@
 #define MESSAGE_TIMEOUT_MS 30000
 #define QUEUE_KB (64 << 10)
 
-enum { ON_TIME, OVERDUE, SENDER_LANES };
-
 struct sender {
     struct sender_settings set;
     struct producer *producer;      /* NULL: being made anew */
     struct producer_topic **topics; /* by topic_name.index */
     size_t topic_count;
-    struct list lanes[SENDER_LANES]; /* struct work.link: records to send */
-    struct list flying;              /* all sent, waiting for reports */
-    size_t works;                    /* in the lanes or waiting for reports */
-    bool broken;                     /* the producer failed for good */
+    struct list lane;   /* struct work.link: records to send */
+    struct list flying; /* all sent, waiting for reports */
+    size_t works;       /* in either */
+    bool broken;        /* the producer failed for good */
     int64_t reopen_ms;
     struct log_complaint trouble;
     _Atomic(int64_t) outstanding;
@@ -40,11 +38,11 @@ static int open_producer(struct sender *s, struct err *err)
 {
     struct producer_settings set = {
         .kafka = s->set.kafka,
-        .name = "commit",
+        .name = s->set.name,
         .queue_records = (int64_t)s->set.inflight_records * 2,
         .queue_kb = QUEUE_KB,
         .message_timeout_ms = MESSAGE_TIMEOUT_MS,
-        .linger_ms = 0.5,
+        .linger_ms = s->set.linger_ms,
         .report = on_report,
         .arg = s,
     };
@@ -52,7 +50,8 @@ static int open_producer(struct sender *s, struct err *err)
     return producer_open(&set, &s->producer, err);
 }
 
-int sender_open(const struct sender_settings *set, struct sender **ret, struct err *err)
+int sender_open(const struct sender_settings *set, struct sender **ret,
+                struct err *err)
 {
     struct sender *s = calloc(1, sizeof(*s));
     int r;
@@ -60,8 +59,7 @@ int sender_open(const struct sender_settings *set, struct sender **ret, struct e
     if (s == NULL)
         return err_set(err, -ENOMEM, "open the sender: no memory");
     s->set = *set;
-    for (int l = 0; l < SENDER_LANES; l++)
-        list_init(&s->lanes[l]);
+    list_init(&s->lane);
     list_init(&s->flying);
     r = open_producer(s, err);
     if (r < 0) {
@@ -89,22 +87,16 @@ void sender_close(struct sender **ps)
     if (s == NULL)
         return;
     producer_close(&s->producer); /* first: it reads the records */
-    for (int l = 0; l < SENDER_LANES; l++)
-        free_works(&s->lanes[l]);
+    free_works(&s->lane);
     free_works(&s->flying);
     free(s->topics);
     free(s);
 }
 
-static void to_lane(struct sender *s, struct work *w)
-{
-    list_push(&s->lanes[w->attempt->job->overdue ? OVERDUE : ON_TIME], &w->link);
-}
-
 void sender_take(struct sender *s, struct work *w)
 {
     s->works++;
-    to_lane(s, w);
+    list_push(&s->lane, &w->link);
 }
 
 bool sender_busy(const struct sender *s)
@@ -127,8 +119,8 @@ static void complain(struct sender *s, const char *text)
     unsigned swallowed;
 
     if (log_complain(&s->trouble, clock_boot_ms(), &swallowed))
-        log_warn("commit", LOG_EVENT("records_not_delivered"), LOG_STR("error", text),
-                 LOG_INT("swallowed", swallowed));
+        log_warn("commit", LOG_EVENT("records_not_delivered"),
+                 LOG_STR("error", text), LOG_INT("swallowed", swallowed));
 }
 
 /* Every record of w has been answered: what next? */
@@ -138,14 +130,14 @@ static void settle(struct sender *s, struct work *w)
 
     list_remove(&w->link);
     if (refused)
-        complain(s, w->fault);
+        complain(s, work_fault(w));
     if (refused && work_condemn(w)) {
-        to_lane(s, w); /* the dead letter goes first */
+        list_push(&s->lane, &w->link); /* the dead letter goes first */
         return;
     }
     if (!refused && w->again) {
         work_rewind(w);
-        to_lane(s, w);
+        list_push(&s->lane, &w->link);
         return;
     }
     s->works--;
@@ -167,7 +159,8 @@ static void on_report(void *arg, const struct producer_report *r)
         settle(s, w);
 }
 
-static struct producer_topic *topic_of(struct sender *s, const struct topic_name *t)
+static struct producer_topic *topic_of(struct sender *s,
+                                       const struct topic_name *t)
 {
     if (t->index >= s->topic_count) {
         size_t n = t->index + 16;
@@ -230,12 +223,14 @@ static bool send_work(struct sender *s, struct work *w)
     return true;
 }
 
-static bool send_lane(struct sender *s, struct list *lane, int64_t limit)
+static bool send_lane(struct sender *s)
 {
+    int64_t limit = (int64_t)s->set.inflight_records;
     bool some = false;
 
-    while (!list_empty(lane) && !s->broken && producer_outstanding(s->producer) < limit) {
-        struct work *w = list_of(lane->next, struct work, link);
+    while (!list_empty(&s->lane) && !s->broken &&
+           producer_outstanding(s->producer) < limit) {
+        struct work *w = list_of(s->lane.next, struct work, link);
 
         if (!send_work(s, w))
             break;
@@ -273,15 +268,13 @@ static void reopen(struct sender *s)
 
 bool sender_turn(struct sender *s)
 {
-    int64_t limit = (int64_t)s->set.inflight_records;
     bool some = s->producer != NULL && producer_poll(s->producer, 0) > 0;
 
     if (s->broken)
         reopen(s);
     if (s->producer == NULL)
         return some;
-    some |= send_lane(s, &s->lanes[ON_TIME], limit);
-    some |= send_lane(s, &s->lanes[OVERDUE], limit / 4 + 1);
+    some |= send_lane(s);
     atomic_store(&s->outstanding, producer_outstanding(s->producer));
     atomic_store(&s->connected, producer_connected(s->producer));
     return some;

@@ -3,9 +3,9 @@
  * commit/sender.h - the at_least_once lane: records of ended attempts to
  * Kafka, each until it is delivered or refused for good.  Commit's thread.
  *
- * Two queues: what was on time goes before what was overdue, and the overdue
- * ones may only fill a part of what is under way, so that a backlog does not
- * stand in the producer's queue before a record that is due now.
+ * One producer each for what is on time and for what is overdue: a producer's
+ * queue is first in, first out, and a backlog must not stand in it before a
+ * record that is due now.  It also lets the backlog go in larger requests.
  */
 #ifndef ONTIME_COMMIT_SENDER_H
 #define ONTIME_COMMIT_SENDER_H
@@ -21,6 +21,8 @@ typedef void sender_sent_fn(void *arg, struct work *w);
 
 struct sender_settings {
     const struct kafka_settings *kafka;
+    const char *name; /* of the producer */
+    double linger_ms;
     size_t inflight_records;
     sender_sent_fn *sent;
     void *arg;

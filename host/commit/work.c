@@ -83,16 +83,39 @@ static void add_number(struct buf *b, const char *name, int64_t v)
     add_header(b, name, text, (size_t)n);
 }
 
+/* NULL without memory: the job then goes without what would be in it. */
+static struct grief *grief_of(struct work *w)
+{
+    if (w->grief == NULL)
+        w->grief = calloc(1, sizeof(*w->grief));
+    return w->grief;
+}
+
+const char *work_fault(const struct work *w)
+{
+    return w->grief == NULL ? "" : w->grief->fault;
+}
+
+static void note_fault(struct work *w, const char *topic, const char *text)
+{
+    struct grief *g = grief_of(w);
+
+    if (g != NULL)
+        snprintf(g->fault, sizeof(g->fault), "record to %s: %s", topic, text);
+}
+
 /* The dead letter: the job's key and payload, its headers and why. */
 static bool make_letter(struct work *w)
 {
     const struct job *j = w->attempt->job;
     const struct topic_name *topic = w->attempt->decision.dead_letters;
     struct span why = w->outcome.error;
-    struct buf *h = &w->letter_headers;
+    struct grief *g = topic == NULL ? NULL : grief_of(w);
+    struct buf *h;
 
-    if (topic == NULL)
+    if (g == NULL)
         return false;
+    h = &g->headers;
     *h = BUF_INIT(LETTER_HEADERS_MOST);
     (void)buf_add(h, j->headers.data, j->headers.len);
     add_header(h, "ontime-app", j->app->text, strlen(j->app->text));
@@ -104,13 +127,13 @@ static bool make_letter(struct work *w)
     add_number(h, "error-timestamp", w->outcome.finished_ms);
     if (buf_ok(h) < 0)
         buf_reset(h); /* better without its headers than not at all */
-    w->letter = (struct attempt_record){.topic = topic,
+    g->letter = (struct attempt_record){.topic = topic,
                                         .key = j->key,
                                         .value = j->payload,
                                         .headers = {h->data, h->len},
                                         .partition = -1};
     if (j->key.len == 0)
-        w->letter.key.data = NULL;
+        g->letter.key.data = NULL;
     return true;
 }
 
@@ -154,7 +177,7 @@ struct work *work_new(struct attempt *a)
         }
         set_records(w, a->records);
     } else if (w->outcome.kind == OUTCOME_DEAD && make_letter(w)) {
-        set_records(w, &w->letter);
+        set_records(w, &w->grief->letter);
     }
     return w;
 }
@@ -167,7 +190,9 @@ void work_free(struct work **pw)
     if (w == NULL)
         return;
     free_follow_ups(w);
-    buf_done(&w->letter_headers);
+    if (w->grief != NULL)
+        buf_done(&w->grief->headers);
+    free(w->grief);
     attempt_free(&w->attempt);
     free(w);
 }
@@ -188,8 +213,7 @@ void work_report(struct sent *s, int result, const char *text)
     else
         w->again = true;
     if (result != -EIO)
-        snprintf(w->fault, sizeof(w->fault), "record to %s: %s",
-                 s->record->topic->text, text);
+        note_fault(w, s->record->topic->text, text);
 }
 
 void work_rewind(struct work *w)
@@ -210,7 +234,7 @@ bool work_condemn(struct work *w)
     bool later = !w->refused && w->attempt->decision.again_ms >= 0;
 
     if (!was_letter)
-        w->outcome.error = (struct span){w->fault, strlen(w->fault)};
+        w->outcome.error = (struct span){work_fault(w), strlen(work_fault(w))};
     free_follow_ups(w);
     w->outcome.follow_ups = NULL;
     w->outcome.follow_up_count = 0;
@@ -220,6 +244,6 @@ bool work_condemn(struct work *w)
     w->outcome.kind = later ? OUTCOME_RETRY : OUTCOME_DEAD;
     if (later || !make_letter(w))
         return false;
-    set_records(w, &w->letter);
+    set_records(w, &w->grief->letter);
     return true;
 }

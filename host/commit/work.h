@@ -18,17 +18,21 @@ struct sent { /* one record; its address is the producer's opaque */
     uint8_t state; /* enum sent_state */
 };
 
+struct grief {                    /* what only a job that fares badly needs */
+    struct attempt_record letter; /* DEAD: its dead letter */
+    struct buf headers;           /* of it */
+    char fault[160];              /* why a record was refused */
+};
+
 struct work {
     struct list link;
     struct attempt *attempt;
     struct outcome outcome; /* outcome.job is the attempt's */
     struct put_item *follow_ups;
-    struct attempt_record
-        letter; /* DEAD: the dead letter, when there is a topic */
-    struct buf letter_headers;
-    char fault[160]; /* why a record was refused; outcome.error points here */
-    uint32_t records, next,
-        waiting;          /* all; next to send; sent and not reported */
+    struct grief *grief;  /* NULL: none yet */
+    uint32_t records;     /* all */
+    uint32_t next;        /* to send */
+    uint32_t waiting;     /* sent and not reported */
     bool again;           /* a record has to be sent again */
     bool refused;         /* for good */
     bool refused_for_now; /* -ENOENT: the topic is not there (yet) */
@@ -38,6 +42,9 @@ struct work {
 /* Takes the attempt over; NULL without memory (then it does not). */
 struct work *work_new(struct attempt *a);
 void work_free(struct work **pw);
+
+/* Why a record was refused or has to be sent again; "" when none was. */
+const char *work_fault(const struct work *w);
 
 /* A report: 0 delivered, or a negative errno as producer_report has it. */
 void work_report(struct sent *s, int result, const char *text);
