@@ -57,6 +57,8 @@ unit_tests = \
 	tests/unit/test_plug_torture \
 	tests/unit/test_policy \
 	tests/unit/test_queues \
+	tests/unit/test_sched \
+	tests/unit/test_sched_wish \
 	tests/unit/test_sms_retry \
 	tests/unit/test_source \
 	tests/unit/test_source_trouble \
@@ -140,6 +142,8 @@ tests_unit_test_queues_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_CPPFLAGS = $(AM_CPPFLAGS) \
 	-I$(top_srcdir)/tests -I$(top_srcdir)/plugins \
 	-I$(top_srcdir)/plugins/sms_retry
+tests_unit_test_sched_LDADD = $(for_sched) $(CMOCKA_LIBS)
+tests_unit_test_sched_wish_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_SOURCES = tests/unit/test_sms_retry.c \
 	plugins/sms_retry/flat.c plugins/sms_retry/stamp.c \
@@ -168,6 +172,7 @@ EXTRA_DIST += \
 	tests/support/ingestworld.h \
 	tests/support/rawhttp.h \
 	tests/unit/conf_load.h \
+	tests/unit/sched_rig.h \
 	tests/unit/commit_rig.h \
 	tests/unit/dispatch_rig.h \
 	tests/unit/plug_box.h \

@@ -52,7 +52,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
         c->fatal = true;
         (void)rd_kafka_fatal_error(rk, text, sizeof(text));
-        (void)err_set(&c->trouble, -EIO, "source %s: %s", c->name, text);
+        (void)err_set(&c->trouble, -EIO, "%s", text);
         return;
     }
     log_debug("kafka", LOG_EVENT("consumer_error"),
@@ -97,6 +97,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
     (void)rk;
     drop_gathered(c, list);
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+        c->connected = true;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
         r = assignment_add(&c->as, list, &err);
     else
@@ -232,12 +234,11 @@ static void take_error(struct consumer *c, const rd_kafka_message_t *m)
         break;
     case RD_KAFKA_RESP_ERR__FATAL:
         c->fatal = true;
-        (void)err_set(&c->trouble, -EIO, "source %s: %s", c->name,
-                      rd_kafka_message_errstr(m));
+        (void)err_set(&c->trouble, -EIO, "%s", rd_kafka_message_errstr(m));
         break;
     default:
-        (void)err_again(&c->trouble, rdconf_errno(m->err), "source %s: %s",
-                        c->name, rd_kafka_message_errstr(m));
+        (void)err_again(&c->trouble, rdconf_errno(m->err), "%s",
+                        rd_kafka_message_errstr(m));
     }
 }
 
@@ -304,8 +305,7 @@ static int tell_trouble(struct consumer *c, struct err *err)
         return code;
     }
     if (!c->connected)
-        return err_again(err, -ENOTCONN,
-                         "source %s: no Kafka broker can be reached", c->name);
+        return err_again(err, -ENOTCONN, "no Kafka broker can be reached");
     return 0;
 }
 
