@@ -8,6 +8,9 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define THREAD_NAME_MAX 16 /* the kernel's, with the NUL */
 
@@ -40,4 +43,13 @@ int thread_start(pthread_t *ret, const char *name, void *(*run)(void *),
     (void)pthread_setname_np(thread, cut);
     *ret = thread;
     return 0;
+}
+
+void thread_yield_to_others(int n)
+{
+    pid_t self = (pid_t)syscall(SYS_gettid);
+
+    /* Linux: a "process" here is a thread. */
+    (void)setpriority(PRIO_PROCESS, (id_t)self,
+                      getpriority(PRIO_PROCESS, (id_t)self) + n);
 }

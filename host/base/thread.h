@@ -16,4 +16,8 @@
 int thread_start(pthread_t *ret, const char *name, void *(*run)(void *),
                  void *arg, struct err *err);
 
+/* The calling thread steps back when others want the CPU too: nice value + n.
+ * Threads that it starts inherit that.  For work that nobody waits for. */
+void thread_yield_to_others(int n);
+
 #endif

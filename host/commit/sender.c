@@ -16,6 +16,7 @@
 
 #define MESSAGE_TIMEOUT_MS 30000
 #define QUEUE_KB (64 << 10)
+#define TURN_MOST 256 /* works sent in one turn: the other lane waits so long */
 
 struct sender {
     struct sender_settings set;
@@ -228,8 +229,9 @@ static bool send_lane(struct sender *s)
     int64_t limit = (int64_t)s->set.inflight_records;
     bool some = false;
 
-    while (!list_empty(&s->lane) && !s->broken &&
-           producer_outstanding(s->producer) < limit) {
+    for (int n = 0; n < TURN_MOST && !list_empty(&s->lane) && !s->broken &&
+                    producer_outstanding(s->producer) < limit;
+         n++) {
         struct work *w = list_of(s->lane.next, struct work, link);
 
         if (!send_work(s, w))

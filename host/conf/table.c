@@ -130,7 +130,7 @@ const struct conf_row conf_rows[] = {
      .unit = "jobs", .fallback = "8192",
      .text = "Outcomes written to the store together at most."},
     {HOST("commit.linger", DURATION, commit_linger_ms), RANGE(0, 1000),
-     .fallback = "5ms", .text = "How long a batch waits for more outcomes."},
+     .fallback = "20ms", .text = "How long a batch waits for more outcomes."},
     {HOST("commit.inflight_records", INT, commit_inflight_records),
      RANGE(1, 10000000), .unit = "records", .fallback = "20000",
      .text = "Records on their way to Kafka at most."},

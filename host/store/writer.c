@@ -22,6 +22,7 @@
 #include "base/thread.h"
 #include "metrics/metrics.h"
 
+#define NICE 3
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 5000
 #define GROUP_REQUESTS 256 /* puts in one transaction, at most */
@@ -328,6 +329,7 @@ static void *run(void *arg)
     struct writer_request *r;
     struct group g;
 
+    thread_yield_to_others(NICE); /* to what fires now */
     while ((r = take(w, &g)) != NULL) {
         if (g.count > 0)
             do_group(w, &g);

@@ -16,6 +16,7 @@
 #include "base/thread.h"
 #include "store/sqlite/session.h"
 
+#define NICE 5
 #define WAL_PAGES 32768 /* the log is worth it: 128 MB */
 #define PASSES 4        /* then the writer waits whatever is left */
 #define CACHE_KB 256
@@ -87,6 +88,7 @@ static void *run(void *arg)
 {
     struct sq_checkpoint *c = arg;
 
+    thread_yield_to_others(NICE);
     (void)pthread_mutex_lock(&c->mtx);
     for (;;) {
         while (!c->wanted && !c->stop)
