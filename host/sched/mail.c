@@ -48,19 +48,6 @@ static void read_loaded(struct sched *s, struct load_work *work, int64_t now)
         plan_main_loaded(&s->plan, &s->window, &work->request.load.r, now);
 }
 
-/* A job as the store has it now. */
-static void take_stored(struct sched *s, struct job *job, int64_t now)
-{
-    if (!plan_wants(&s->plan, job)) {
-        job_free(&job);
-        return;
-    }
-    if (window_room(&s->window) == 0 &&
-        window_find(&s->window, job->id) == NULL)
-        plan_shed(&s->plan, &s->window, job->pos);
-    (void)window_take(&s->window, job, now);
-}
-
 static void read_settled(struct sched *s, struct settled_batch *b, int64_t now)
 {
     for (size_t i = 0; i < b->count; i++) {
@@ -74,7 +61,7 @@ static void read_settled(struct sched *s, struct settled_batch *b, int64_t now)
         if (h != NULL)
             window_drop(&s->window, &h);
         if (again != NULL)
-            take_stored(s, again, now);
+            plan_take(&s->plan, &s->window, again, now);
     }
     free(b);
 }
@@ -112,12 +99,12 @@ static void read_decided(struct sched *s, struct change_work *work, int64_t now)
 
     s->requests--;
     if (result == -ENOENT && work->request.decide.verdict == VERDICT_OK) {
-        sched_request_decision(s, work, VERDICT_GONE); /* it has ended before */
+        sched_request_decision(s, work, VERDICT_LATE); /* it has ended */
         return;
     }
     job = wishes_decided(&s->wishes, &s->window, &work);
     if (job != NULL)
-        take_stored(s, job, now);
+        plan_take(&s->plan, &s->window, job, now);
     else if (result < 0) /* the row is as it was, wherever that is: look */
         plan_missed(&s->window, 1, s->plan.cursor + 1);
 }
@@ -151,7 +138,7 @@ static void read_apps(struct sched *s, struct apps_mail *m)
 static void read_offer(struct sched *s, struct offer_mail *m, int64_t now)
 {
     for (struct list *e; (e = list_pop(&m->jobs)) != NULL;)
-        take_stored(s, list_of(e, struct job, link), now);
+        plan_take(&s->plan, &s->window, list_of(e, struct job, link), now);
     free(m);
 }
 

@@ -215,11 +215,6 @@ int64_t plan_wake(const struct plan *p, const struct window *w, int64_t now_ms)
     return at;
 }
 
-bool plan_wants(const struct plan *p, const struct job *job)
-{
-    return job->pos <= p->cursor && job->pos <= p->seen;
-}
-
 /* ---- shedding ------------------------------------------------------------- */
 
 static int by_pos(const void *pa, const void *pb)
@@ -245,7 +240,7 @@ static job_pos late_quarter(const struct window *w, job_pos least)
     return some[n * 3 / 4] > least ? some[n * 3 / 4] : least;
 }
 
-void plan_shed(struct plan *p, struct window *w, job_pos pos)
+static void shed(struct plan *p, struct window *w, job_pos pos)
 {
     job_pos limit = late_quarter(w, pos);
     struct hold **late;
@@ -264,4 +259,16 @@ void plan_shed(struct plan *p, struct window *w, job_pos pos)
     if (n > 0)
         p->cursor = limit;
     free(late);
+}
+
+void plan_take(struct plan *p, struct window *w, struct job *job,
+               int64_t now_ms)
+{
+    if (job->pos > p->cursor || job->pos > p->seen) {
+        job_free(&job);
+        return;
+    }
+    if (window_room(w) == 0 && window_find(w, job->id) == NULL)
+        shed(p, w, job->pos);
+    (void)window_take(w, job, now_ms);
 }

@@ -47,11 +47,13 @@ void plan_serve(const struct plan *p, struct window_app *a);
 /* Jobs somewhere in [from, to) were let go without a look at their apps. */
 void plan_missed(struct window *w, job_pos from, job_pos to);
 bool plan_has_backlog(const struct window *w);
-/* A job as the store has it: whether it is to be taken in.  Else a load that is
- * yet to come will find it. */
-bool plan_wants(const struct plan *p, const struct job *job);
-/* The window is full and a job at pos wants in: lets go of waiting jobs that are
- * later, up to a quarter of the window; the main lane comes by again. */
-void plan_shed(struct plan *p, struct window *w, job_pos pos);
+/*
+ * A job as the store has it now, told by the writer: taken in, or freed when a
+ * load that is yet to come will find it.  A full window lets go of waiting jobs
+ * that are later than this one, up to a quarter of it; the main lane comes by
+ * again.
+ */
+void plan_take(struct plan *p, struct window *w, struct job *job,
+               int64_t now_ms);
 
 #endif

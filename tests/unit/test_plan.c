@@ -198,8 +198,10 @@ static void put_old(struct world *x, int64_t due, const struct app_name *app)
 
 static void offer(struct world *x, const struct row *r)
 {
-    if (r->pos <= x->store_loaded)
-        (void)window_take(&x->w, job_of(r), x->now);
+    if (r->pos > x->store_loaded)
+        return;
+    read_answers(x); /* mail comes in the order in which the writer did it */
+    plan_take(&x->p, &x->w, job_of(r), x->now);
 }
 
 static void ask(struct world *x)
@@ -243,8 +245,7 @@ static void settle(struct world *x, unsigned percent)
             continue;
         r->due_ms = x->now + rand() % 3000; /* a retry */
         r->pos = job_pos_at(r->due_ms) + r->id;
-        if (r->pos <= x->p.cursor)
-            (void)window_take(&x->w, job_of(r), x->now);
+        plan_take(&x->p, &x->w, job_of(r), x->now);
     }
 }
 
@@ -400,6 +401,69 @@ static void the_main_lane_sleeps_until_it_is_needed(void **state)
     finish(&x);
 }
 
+/* A window full of jobs that are due in a while does not keep one that is due
+ * at once waiting; what was let go for it is found again. */
+static void a_full_window_makes_room_for_what_is_sooner(void **state)
+{
+    static struct world x;
+    struct row *r;
+
+    (void)state;
+    start(&x, 100, 1);
+    for (int i = 0; i < 300; i++)
+        put_old(&x, x.now + 4000 + i, apps[0]);
+    for (int i = 0; i < 5; i++) {
+        ask(&x);
+        read_answers(&x);
+        work(&x);
+    }
+    for (int i = 0; i < 200; i++) { /* twice what it holds */
+        r = put(&x, x.now + 100 + i, apps[0]);
+        offer(&x, r);
+        assert_true(x.w.ids.used <= 100);
+        x.now += 10;
+        work(&x);
+        settle(&x, 100);
+        ask(&x);
+    }
+    for (int i = 0; i < 100 && x.now < 1700000000000 + 3900; i++) {
+        x.now += 20;
+        work(&x);
+        settle(&x, 100);
+    }
+    for (size_t i = 300; i < 500; i++)
+        assert_false(x.rows[i].live);
+    drain(&x);
+    assert_true(all_done(&x));
+    finish(&x);
+}
+
+/* The cursor is moved forward over what no load has looked at: changes of jobs
+ * there are not ours to decide yet, so they are not taken in either. */
+static void what_was_jumped_over_is_not_taken_before_it_is_loaded(void **state)
+{
+    static struct world x;
+    struct load_request q;
+    struct row *r;
+
+    (void)state;
+    start(&x, 100, 1);
+    ask(&x);
+    read_answers(&x);
+    x.now += 60000; /* a step, a suspend */
+    r = put(&x, x.now - 100, apps[0]);
+    r->pos = job_pos_at(x.now - 100) + 1;
+    assert_true(plan_main(&x.p, &x.w, x.now, &q)); /* it jumps, and asks */
+    plan_take(&x.p, &x.w, job_of(r), x.now);
+    assert_null(window_find(&x.w, r->id));
+    execute(&x, &q, &x.res[0]);
+    x.answered[0] = true;
+    drain(&x);
+    assert_true(all_done(&x));
+    assert_int_equal(x.given, 1);
+    finish(&x);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -415,6 +479,8 @@ int main(void)
         cmocka_unit_test(a_stuck_app_leaves_room_for_others),
         cmocka_unit_test(an_app_served_later_finds_its_jobs),
         cmocka_unit_test(the_main_lane_sleeps_until_it_is_needed),
+        cmocka_unit_test(a_full_window_makes_room_for_what_is_sooner),
+        cmocka_unit_test(what_was_jumped_over_is_not_taken_before_it_is_loaded),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);

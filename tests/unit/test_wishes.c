@@ -228,6 +228,31 @@ static void two_changes_go_one_after_the_other(void **state)
     finish(&x);
 }
 
+/* The tombstone that follows a replacement is meant for what has been stored. */
+static void a_change_follows_the_replacement_to_its_new_job(void **state)
+{
+    struct world x;
+    struct job *j;
+
+    (void)state;
+    start(&x);
+    give_away(&x);
+    wish_for(&x, CHANGE_REPLACE);
+    wish_for(&x, CHANGE_CANCEL);
+    assert_true(wishes_settled(&x.x, window_find(&x.w, ID), false));
+    assert_int_equal(x.verdict, VERDICT_OK);
+    j = written(&x, a_job(ID + 1, NOW + 1000));
+    assert_non_null(x.sent);
+    assert_int_equal(x.sent->wish->job_id, ID + 1);
+    assert_int_equal(x.verdict, VERDICT_OK);
+    assert_null(window_find(&x.w, ID));
+    assert_int_equal(window_take(&x.w, j, NOW),
+                     WINDOW_KNOWN); /* being changed */
+    assert_null(written(&x, NULL));
+    assert_int_equal(x.w.ids.used, 0);
+    finish(&x);
+}
+
 static void nothing_waiting_nothing_taken_over(void **state)
 {
     struct world x;
@@ -249,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_retry_lets_the_change_through),
         cmocka_unit_test(a_replacement_of_an_ended_job_is_a_new_job),
         cmocka_unit_test(two_changes_go_one_after_the_other),
+        cmocka_unit_test(a_change_follows_the_replacement_to_its_new_job),
         cmocka_unit_test(nothing_waiting_nothing_taken_over),
     };
 
