@@ -6,7 +6,7 @@ check_PROGRAMS += tests/bench/store_bench tests/bench/ontime-bench
 tests_bench_store_bench_LDADD = $(for_store)
 
 tests_bench_ontime_bench_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_bench_ontime_bench_LDADD = $(RDKAFKA_LIBS) $(for_base)
+tests_bench_ontime_bench_LDADD = $(rdkafka_libs) $(for_base)
 tests_bench_ontime_bench_SOURCES = \
 	tests/bench/bench.c tests/bench/bench.h \
 	tests/bench/case_burst.c \
