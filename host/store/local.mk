@@ -19,6 +19,8 @@ host_store_libstore_a_SOURCES = \
 	host/store/sqlite/filter.h \
 	host/store/sqlite/finish.c \
 	host/store/sqlite/finish.h \
+	host/store/sqlite/history.c \
+	host/store/sqlite/history.h \
 	host/store/sqlite/look.c \
 	host/store/sqlite/look.h \
 	host/store/sqlite/names.c \

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "store/sqlite/change.h"
+#include "store/sqlite/history.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/put.h"
 #include "store/sqlite/row.h"
@@ -33,6 +34,7 @@ struct finish { /* one call's work */
     struct ending *endings; /* sorted by pos */
     struct sq_name *names;  /* keys to be forgotten */
     size_t name_count;
+    struct sq_history history;
 };
 
 static const struct job *job_of(const struct ending *e)
@@ -40,48 +42,22 @@ static const struct job *job_of(const struct ending *e)
     return e->stored != NULL ? e->stored : e->o->job;
 }
 
-int sq_finish_prepare(struct sq_session *x, struct err *err)
-{
-    sqlite3_stmt *st = sq_stmt(x, SQL_EXEC_LAST, err);
-    int r;
-
-    if (st == NULL)
-        return -EIO;
-    r = sq_row(x, st, err);
-    if (r > 0)
-        x->last_execution = sqlite3_column_int64(st, 0);
-    (void)sqlite3_reset(st);
-    return r < 0 ? r : 0;
-}
-
 /* ---- executions ------------------------------------------------------------- */
 
 static int add_execution(struct finish *f, const struct ending *e,
                          struct err *err)
 {
-    struct sq_session *x = f->x;
-    sqlite3_stmt *st = sq_stmt(x, SQL_EXEC_ADD, err);
-    const struct outcome *o = e->o;
-    struct span error = store_error_cut(o->error);
-    int64_t seq = f->b->now_ms << JOB_POS_SHIFT;
-
-    if (st == NULL)
-        return -EIO;
-    if (seq <= x->last_execution)
-        seq = x->last_execution + 1;
-    x->last_execution = seq;
-    (void)sqlite3_bind_int64(st, 1, seq);
-    (void)sqlite3_bind_int64(st, 2, e->row.id);
-    (void)sqlite3_bind_int64(st, 3, e->row.scheduled);
-    (void)sqlite3_bind_int64(st, 4, o->started_ms);
-    (void)sqlite3_bind_int64(st, 5, o->finished_ms);
-    (void)sqlite3_bind_int64(st, 6, e->row.version);
-    (void)sqlite3_bind_int64(st, 7, (int64_t)e->row.attempt + 1);
-    (void)sqlite3_bind_int(st, 8, (int)o->kind);
-    (void)sqlite3_bind_int(st, 9, e->row.app);
-    sq_bind_span(st, 10, job_of(e)->key);
-    sq_bind_span(st, 11, error.len > 0 ? error : (struct span){NULL, 0});
-    return sq_run(x, st, err);
+    return sq_history_add(f->x, &f->history,
+                          &(struct sq_execution){
+                              .job_id = e->row.id,
+                              .scheduled = e->row.scheduled,
+                              .version = e->row.version,
+                              .attempt = e->row.attempt + 1,
+                              .app = e->row.app,
+                              .o = e->o,
+                              .key = job_of(e)->key,
+                          },
+                          err);
 }
 
 /* ---- one outcome ------------------------------------------------------------ */
@@ -275,6 +251,7 @@ static int end_all(struct finish *f, struct ending **ret_culprit,
     int r = 0;
 
     f->name_count = 0;
+    f->history.count = 0;
     for (size_t i = 0; i < f->b->count && r == 0; i++) {
         struct ending *e = &f->endings[i];
 
@@ -289,6 +266,8 @@ static int end_all(struct finish *f, struct ending **ret_culprit,
     *ret_culprit = NULL;
     sq_names_sort(f->names, f->name_count);
     r = sq_names_set(f->x, NAMES_KEYS, f->names, f->name_count, err);
+    if (r == 0)
+        r = sq_history_log(f->x, &f->history, f->b->now_ms, err);
     return r < 0 ? r : put_follow_ups(f, err);
 }
 
@@ -335,7 +314,8 @@ int sq_finish(struct store_session *sx, struct finish_batch *b, struct err *err)
 
     f.endings = calloc(b->count + 1, sizeof(*f.endings));
     f.names = calloc(b->count + 1, sizeof(*f.names));
-    if (f.endings == NULL || f.names == NULL) {
+    f.history.refs = malloc((b->count + 1) * SQ_REF_BYTES);
+    if (f.endings == NULL || f.names == NULL || f.history.refs == NULL) {
         r = err_again(err, -ENOMEM, "no memory for %zu outcomes", b->count);
         goto out;
     }
@@ -358,6 +338,7 @@ out:
         job_free(&f.endings[i].stored);
     free(f.endings);
     free(f.names);
+    free(f.history.refs);
     return r;
 }
 

@@ -7,9 +7,6 @@
 
 #include "store/sqlite/session.h"
 
-/* At the start of the writing session: where the history stands. */
-int sq_finish_prepare(struct sq_session *x, struct err *err);
-
 int sq_finish(struct store_session *x, struct finish_batch *b, struct err *err);
 int sq_mark_running(struct store_session *x, struct job **jobs, size_t n,
                     struct err *err);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/sqlite/look.h - looking at single jobs and at executions, in any
- * session.
+ * store/sqlite/look.h - looking at single jobs, in any session.
  */
 #ifndef ONTIME_STORE_SQLITE_LOOK_H
 #define ONTIME_STORE_SQLITE_LOOK_H
@@ -19,7 +18,5 @@ int sq_get(struct store_session *x, int64_t id, struct job **ret,
            struct err *err);
 int sq_find(struct store_session *x, const struct app_name *app,
             struct span key, struct job **ret, struct err *err);
-int sq_executions(struct store_session *x, const struct execution_query *q,
-                  execution_fn *fn, void *arg, struct err *err);
 
 #endif

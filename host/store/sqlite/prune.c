@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include "store/sqlite/history.h"
+
 /* How long a verdict can be asked for. */
 #define VERDICT_KEPT_MS (60 * 60 * 1000)
 
@@ -32,50 +34,55 @@ static int prune_repeats(struct sq_session *x, int64_t now_ms, size_t rows,
     return r == 0 && !end ? 1 : r; /* there is more to look at */
 }
 
-/* Deletes with limits (time, rows); returns how many went. */
-static int prune_some(struct sq_session *x, enum sql q, int64_t before,
-                      size_t rows, struct err *err)
+static int prune_wishes(struct sq_session *x, int64_t before_ms, size_t rows,
+                        struct err *err)
 {
-    sqlite3_stmt *st = sq_stmt(x, q, err);
+    sqlite3_stmt *st = sq_stmt(x, SQL_WISH_PRUNE, err);
     int r;
 
     if (st == NULL)
         return -EIO;
-    (void)sqlite3_bind_int64(st, 1, before);
+    (void)sqlite3_bind_int64(st, 1, before_ms);
     (void)sqlite3_bind_int64(st, 2, (int64_t)rows);
     r = sq_run(x, st, err);
     return r < 0 ? r : sqlite3_changes(x->db);
+}
+
+/* One kind after the other, until there are enough. */
+static int prune(struct sq_session *x, int64_t now_ms, size_t rows,
+                 struct err *err)
+{
+    size_t gone;
+    int r;
+
+    r = sq_history_prune(x, now_ms - x->st->history_ms, rows, err);
+    if (r < 0 || (size_t)r >= rows)
+        return r;
+    gone = (size_t)r;
+    r = prune_wishes(x, now_ms - VERDICT_KEPT_MS, rows - gone, err);
+    if (r < 0)
+        return r;
+    gone += (size_t)r;
+    if (gone >= rows)
+        return (int)gone;
+    r = prune_repeats(x, now_ms, rows - gone, err);
+    return r < 0 ? r : (int)gone + r;
 }
 
 int sq_prune(struct store_session *sx, int64_t now_ms, size_t rows,
              struct err *err)
 {
     struct sq_session *x = sq_session(sx);
-    const struct {
-        enum sql q;
-        int64_t before;
-    } work[] = {
-        {SQL_EXEC_PRUNE, job_pos_at(now_ms - x->st->history_ms)},
-        {SQL_WISH_PRUNE, now_ms - VERDICT_KEPT_MS},
-    };
-    size_t gone = 0;
-    int r;
+    int r, done;
 
     r = sq_begin(x, false, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < sizeof(work) / sizeof(work[0]) && gone < rows; i++) {
-        r = prune_some(x, work[i].q, work[i].before, rows - gone, err);
-        if (r < 0)
-            break;
-        gone += (size_t)r;
-    }
-    if (r >= 0 && gone < rows)
-        r = prune_repeats(x, now_ms, rows - gone, err);
-    gone += r > 0 && gone < rows ? (size_t)r : 0;
-    if (r >= 0)
-        r = sq_commit(x, NULL, err);
-    else
+    done = prune(x, now_ms, rows, err);
+    if (done < 0) {
         sq_rollback(x);
-    return r < 0 ? r : (int)gone;
+        return done;
+    }
+    r = sq_commit(x, NULL, err);
+    return r < 0 ? r : done;
 }

@@ -19,6 +19,12 @@
 #define APPLICATION_ID 1869509741 /* "ontm" */
 
 #define ISO(ms) "strftime('%Y-%m-%dT%H:%M:%fZ'," ms "/1000.0,'unixepoch')"
+#define EXEC_COLUMNS                                                           \
+    " scheduled INTEGER NOT NULL, started INTEGER NOT NULL,"                   \
+    " finished INTEGER NOT NULL, version INTEGER NOT NULL,"                    \
+    " attempt INTEGER NOT NULL, outcome INTEGER NOT NULL,"                     \
+    " app INTEGER NOT NULL, key BLOB, error TEXT"
+
 /* Inside a format, so with %% for %. */
 #define SQLTIME(ms)                                                            \
     "strftime('%%Y-%%m-%%d %%H:%%M:%%S'," ms "/1000,'unixepoch')"
@@ -30,7 +36,7 @@ static const char *const steps[] = {
      * touches few pages; job_order has the exact order
      * of what fires soon (order.h).  NULL in `due` means
      * pos>>20, in `scheduled` the same as due.  Job keys and idempotency keys
-     * (repeats) are hashes in piles, see pile.h.
+     * (repeats) are hashes in piles, see pile.h; for executions see history.h.
      */
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE slots(slot INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
@@ -60,12 +66,15 @@ static const char *const steps[] = {
     " source TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL,"
     " next INTEGER NOT NULL, PRIMARY KEY(cluster,source,topic,partition))"
     " WITHOUT ROWID;"
-    "CREATE TABLE execution_rows(seq INTEGER PRIMARY KEY,"
-    " job_id INTEGER NOT NULL, scheduled INTEGER NOT NULL,"
-    " started INTEGER NOT NULL, finished INTEGER NOT NULL,"
-    " version INTEGER NOT NULL, attempt INTEGER NOT NULL,"
-    " outcome INTEGER NOT NULL, app INTEGER NOT NULL, key BLOB, error TEXT);"
-    "CREATE INDEX execution_jobs ON execution_rows(job_id);"
+    "CREATE TABLE execution_first(job_id INTEGER PRIMARY KEY," EXEC_COLUMNS ");"
+    "CREATE TABLE execution_more(number INTEGER PRIMARY KEY,"
+    " job_id INTEGER NOT NULL," EXEC_COLUMNS ");"
+    "CREATE INDEX execution_more_jobs ON execution_more(job_id);"
+    "CREATE TABLE execution_log(at INTEGER PRIMARY KEY, refs BLOB NOT NULL);"
+    "CREATE VIEW execution_rows AS SELECT job_id,scheduled,started,finished,"
+    "version,attempt,outcome,app,key,error FROM execution_first UNION ALL "
+    "SELECT job_id,scheduled,started,finished,version,attempt,outcome,app,key,"
+    "error FROM execution_more;"
     "CREATE TABLE wishes(number INTEGER PRIMARY KEY AUTOINCREMENT,"
     " job_id INTEGER NOT NULL, kind INTEGER NOT NULL, made INTEGER NOT NULL,"
     " due INTEGER, scheduled INTEGER, app INTEGER, priority INTEGER, key BLOB,"

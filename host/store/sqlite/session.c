@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "store/sqlite/checkpoint.h"
-#include "store/sqlite/finish.h"
+#include "store/sqlite/history.h"
 
 #define READER_CACHE_KB 2048
 #define BUSY_MS 1000 /* how long somebody else's transaction is waited for */
@@ -33,7 +33,9 @@ int sq_connect(const char *path, int64_t cache_kb, bool writing, sqlite3 **ret,
     (void)snprintf(sql, sizeof(sql),
                    "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
                    "PRAGMA cache_size=-%lld;PRAGMA temp_store=MEMORY;"
-                   "PRAGMA journal_size_limit=268435456;PRAGMA query_only=%d",
+                   "PRAGMA journal_size_limit=268435456;PRAGMA query_only=%d;"
+                   /* Distributions build it in; it writes what is deleted. */
+                   "PRAGMA secure_delete=OFF",
                    (long long)cache_kb, !writing);
     r = sq_exec(*ret, sql, err);
     return r < 0 ? err_wrap(err, "%s", path) : 0;
@@ -76,7 +78,7 @@ static int claim(struct sq_session *x, struct err *err)
     if (r == 0)
         r = sq_slot_get(x, err);
     if (r == 0)
-        r = sq_finish_prepare(x, err);
+        r = sq_history_prepare(x, err);
     return r;
 }
 

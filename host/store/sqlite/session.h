@@ -53,7 +53,7 @@ struct sq_session {
     struct sq_sorted sorted; /* as this transaction has it */
     struct sq_sorted was_sorted; /* as committed */
     int64_t next_sweep_ms;       /* see prune.c */
-    int64_t last_execution;      /* highest seq in the history */
+    int64_t last_log, last_more; /* see history.h */
     int64_t open_wishes; /* undecided ones, so that most changes need no look */
 };
 

@@ -104,18 +104,28 @@ static const char *const text[SQL_COUNT] = {
         "UPDATE source_positions SET next=?5 WHERE cluster=?1 AND source=?2 "
         "AND topic=?3 AND partition=?4 AND next=?6",
 
-    [SQL_EXEC_ADD] =
-        "INSERT INTO execution_rows(seq,job_id,scheduled,started,finished,"
-        "version,attempt,outcome,app,key,error) "
-        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-    [SQL_EXEC_LAST] = "SELECT max(seq) FROM execution_rows",
-    [SQL_EXEC_OF_JOB] = "SELECT " EXEC_COLUMNS " FROM execution_rows "
-                        "WHERE job_id=?1 ORDER BY seq LIMIT ?2",
-    [SQL_EXEC_NEWEST] = "SELECT " EXEC_COLUMNS " FROM execution_rows "
-                        "WHERE (?1=0 OR app=?1) ORDER BY seq DESC LIMIT ?2",
-    [SQL_EXEC_PRUNE] =
-        "DELETE FROM execution_rows WHERE seq IN (SELECT seq FROM "
-        "execution_rows WHERE seq<?1 ORDER BY seq LIMIT ?2)",
+    [SQL_EXEC_FIRST_ADD] =
+        "INSERT OR IGNORE INTO execution_first(" EXEC_COLUMNS ") "
+        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [SQL_EXEC_FIRST_GET] =
+        "SELECT " EXEC_COLUMNS " FROM execution_first WHERE job_id=?1",
+    [SQL_EXEC_FIRST_DELETE] = "DELETE FROM execution_first WHERE job_id=?1",
+    [SQL_EXEC_MORE_ADD] = "INSERT INTO execution_more(" EXEC_COLUMNS ",number) "
+                          "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [SQL_EXEC_MORE_GET] =
+        "SELECT " EXEC_COLUMNS " FROM execution_more WHERE number=?1",
+    [SQL_EXEC_MORE_DELETE] = "DELETE FROM execution_more WHERE number=?1",
+    [SQL_EXEC_MORE_LAST] = "SELECT max(number) FROM execution_more",
+    [SQL_EXEC_OF_JOB] =
+        "SELECT " EXEC_COLUMNS " FROM execution_first WHERE job_id=?1 "
+        "UNION ALL SELECT " EXEC_COLUMNS " FROM execution_more "
+        "WHERE job_id=?1 ORDER BY version,attempt LIMIT ?2",
+    [SQL_EXEC_LOG_ADD] = "INSERT INTO execution_log(at,refs) VALUES(?1,?2)",
+    [SQL_EXEC_LOG_DOWN] = "SELECT refs FROM execution_log ORDER BY at DESC",
+    [SQL_EXEC_LOG_OLDEST] =
+        "SELECT at,refs FROM execution_log WHERE at<?1 ORDER BY at LIMIT 1",
+    [SQL_EXEC_LOG_DELETE] = "DELETE FROM execution_log WHERE at=?1",
+    [SQL_EXEC_LOG_LAST] = "SELECT max(at) FROM execution_log",
 
     [SQL_WISH_ADD] =
         "INSERT INTO wishes(job_id,kind,made,due,scheduled,app,priority,key,"

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #include "store/sqlite/change.h"
 #include "store/sqlite/finish.h"
+#include "store/sqlite/history.h"
 #include "store/sqlite/look.h"
 #include "store/sqlite/prune.h"
 #include "store/sqlite/put.h"
@@ -87,12 +89,21 @@ static int prepare(struct sq_store *st, struct err *err)
     return r;
 }
 
+/* SQLite's count of its memory is a lock that all connections share, taken at
+ * each allocation; nobody reads it. */
+static void configure(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int sq_open(const struct store_settings *set, struct store **ret,
                    struct err *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct sq_store *st;
     int r = -ENOMEM;
 
+    (void)pthread_once(&once, configure);
     if (set->url[strlen(SCHEME)] == '\0')
         return err_set(err, -EINVAL, "store url \"%s\" has no path", set->url);
     st = calloc(1, sizeof(*st));
