@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "store/sqlite/session.h"
@@ -276,6 +276,100 @@ static void another_programs_lock_is_waited_for(void **state)
     job_free(&item.job);
 }
 
+/* One row that the database refuses must not hold up the others for ever. */
+static void a_refused_outcome_is_left_out(void **state)
+{
+    struct fix *f = *state;
+    struct outcome o[5];
+    struct outcome *p[5];
+    struct finish_batch b = {.outcomes = p,
+                             .count = 5,
+                             .now_ms = T0,
+                             .ledger_pos = 9,
+                             .ledger_seq = 4};
+    struct load_result got;
+    struct err err;
+    char sql[200];
+
+    fix_put_many(f, 5, T0, 1);
+    assert_int_equal(fix_load(f, 0, T0 + DAY, 9, &got), 5);
+    for (int i = 0; i < 5; i++) {
+        struct job *j = list_of(list_pop(&got.jobs), struct job, link);
+
+        o[i] = (struct outcome){.job = j, .kind = OUTCOME_DONE};
+        p[i] = &o[i];
+    }
+    (void)snprintf(sql, sizeof(sql),
+                   "CREATE TRIGGER t BEFORE DELETE ON jobs WHEN old.id=%lld "
+                   "BEGIN SELECT RAISE(ABORT,'not this one'); END",
+                   (long long)o[2].job->id);
+    exec_behind(f->dir, sql);
+    assert_int_equal(store_finish(f->x, &b, &err), 0);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(o[i].stale, i == 2);
+    exec_behind(f->dir, "DROP TRIGGER t");
+    assert_int_equal(count_rows(f->dir), 1);
+    assert_answer(f->dir, "SELECT ledger_pos||' '||ledger_seq FROM slots",
+                  "9 4");
+    assert_false(fix_finish(f, o[2].job, OUTCOME_DONE, 0, T0));
+    assert_answer(f->dir, "SELECT ledger_pos||' '||ledger_seq FROM slots",
+                  "9 4"); /* -1 leaves them */
+    for (int i = 0; i < 5; i++)
+        job_free(&o[i].job);
+}
+
+/* Takes the place of the C library's for SQLite, too. */
+int fdatasync(int fd);
+static _Thread_local int syncs; /* of the test's thread */
+
+int fdatasync(int fd)
+{
+    syncs++;
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+static int syncs_of_put(struct fix *f, bool sync)
+{
+    struct put_item item = {.job = fix_job(f, NULL, T0, "x")};
+    struct put_batch b = {
+        .items = &item, .count = 1, .now_ms = T0, .sync = sync};
+    struct err err;
+
+    syncs = 0;
+    assert_int_equal(store_put(f->x, &b, &err), 0);
+    job_free(&item.job);
+    return syncs;
+}
+
+static void what_was_promised_is_synced(void **state)
+{
+    struct fix *f = *state;
+    struct change c = {.kind = CHANGE_CANCEL, .now_ms = T0};
+    struct load_result got;
+    struct err err;
+    struct job *j;
+
+    c.id = fix_put_id(f, "k", T0 + HOUR);
+    (void)fix_put_id(f, "run", T0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(syncs_of_put(f, false), 0);
+        assert_true(syncs_of_put(f, true) > 0);
+    }
+    syncs = 0;
+    assert_int_equal(store_change(f->x, &c, &err), 0);
+    assert_true(syncs > 0);
+    job_free(&c.job);
+    (void)fix_load(f, 0, T0 + 1000, 1, &got);
+    j = list_of(list_pop(&got.jobs), struct job, link);
+    syncs = 0;
+    assert_int_equal(store_mark_running(f->x, &j, 1, &err), 0);
+    assert_true(syncs > 0);
+    syncs = 0;
+    assert_false(fix_finish(f, j, OUTCOME_DONE, 0, T0));
+    assert_int_equal(syncs, 0);
+    job_free(&j);
+}
+
 /* ---- for people -------------------------------------------------------------------- */
 
 static void views_can_be_read(void **state)
@@ -334,6 +428,8 @@ int main(void)
         contract_test(a_store_keeps_its_name),
         contract_test(a_full_disk_is_waited_for),
         contract_test(another_programs_lock_is_waited_for),
+        contract_test(a_refused_outcome_is_left_out),
+        contract_test(what_was_promised_is_synced),
         contract_test(views_can_be_read),
         contract_test(a_sound_database_is_left),
     };

@@ -19,6 +19,7 @@
 #include "store/sqlite/history.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/put.h"
+#include "store/sqlite/radix.h"
 #include "store/sqlite/row.h"
 
 struct ending { /* one outcome in work */
@@ -31,7 +32,8 @@ struct ending { /* one outcome in work */
 struct finish { /* one call's work */
     struct sq_session *x;
     struct finish_batch *b;
-    struct ending *endings; /* sorted by pos */
+    struct ending *endings; /* sorted by id */
+    struct sq_ref *refs;    /* 2 * count, for sorting */
     struct sq_name *names;  /* keys to be forgotten */
     size_t name_count;
     struct sq_history history;
@@ -237,12 +239,16 @@ static int put_follow_ups(struct finish *f, struct err *err)
 
 /* ---- the batch ---------------------------------------------------------------- */
 
-static int by_pos(const void *pa, const void *pb)
+/* By id: that is where rows and executions lie. */
+static void sort_endings(struct finish *f)
 {
-    const struct ending *a = pa, *b = pb;
+    size_t n = f->b->count;
 
-    return a->o->job->pos < b->o->job->pos ? -1
-                                           : a->o->job->pos > b->o->job->pos;
+    for (size_t i = 0; i < n; i++)
+        f->refs[i] = (struct sq_ref){(uint64_t)f->b->outcomes[i]->job->id, i};
+    sq_radix(f->refs, f->refs + n, n);
+    for (size_t i = 0; i < n; i++)
+        f->endings[i].o = f->b->outcomes[f->refs[i].i];
 }
 
 static int end_all(struct finish *f, struct ending **ret_culprit,
@@ -315,13 +321,13 @@ int sq_finish(struct store_session *sx, struct finish_batch *b, struct err *err)
     f.endings = calloc(b->count + 1, sizeof(*f.endings));
     f.names = calloc(b->count + 1, sizeof(*f.names));
     f.history.refs = malloc((b->count + 1) * SQ_REF_BYTES);
-    if (f.endings == NULL || f.names == NULL || f.history.refs == NULL) {
+    f.refs = malloc(2 * (b->count + 1) * sizeof(*f.refs));
+    if (f.endings == NULL || f.names == NULL || f.history.refs == NULL ||
+        f.refs == NULL) {
         r = err_again(err, -ENOMEM, "no memory for %zu outcomes", b->count);
         goto out;
     }
-    for (size_t i = 0; i < b->count; i++)
-        f.endings[i].o = b->outcomes[i];
-    qsort(f.endings, b->count, sizeof(*f.endings), by_pos);
+    sort_endings(&f);
     while ((r = try_all(&f, &culprit, &why)) < 0) {
         if (why.retry || culprit == NULL || r == -ESTALE || r == -EUCLEAN)
             break;
@@ -339,6 +345,7 @@ out:
     free(f.endings);
     free(f.names);
     free(f.history.refs);
+    free(f.refs);
     return r;
 }
 
