@@ -30,7 +30,7 @@ static void defaults(void **state)
     assert_int_equal(c->sched_window_jobs, 100000);
     assert_int_equal(c->sched_window_ahead_ms, 60000);
     assert_int_equal(c->sched_window_bytes, 64 << 20);
-    assert_int_equal(c->commit_linger_ms, 5);
+    assert_int_equal(c->commit_linger_ms, 20);
     assert_int_equal(c->store_idempotency_ms, 24 * 3600 * 1000);
     assert_int_equal(c->store_history_ms, 30 * INT64_C(86400000));
     assert_int_equal(c->dispatch_workers, 0);
