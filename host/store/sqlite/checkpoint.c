@@ -104,21 +104,23 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* After each commit of the writer, on its thread. */
-static int committed(void *arg, sqlite3 *db, const char *name, int pages)
+void sq_checkpoint_want(struct sq_checkpoint *c)
 {
-    struct sq_checkpoint *c = arg;
-
-    (void)db;
-    (void)name;
-    if (pages < WAL_PAGES)
-        return SQLITE_OK;
     (void)pthread_mutex_lock(&c->mtx);
     if (!c->wanted) {
         c->wanted = true;
         (void)pthread_cond_broadcast(&c->changed);
     }
     (void)pthread_mutex_unlock(&c->mtx);
+}
+
+/* After each commit of the writer, on its thread. */
+static int committed(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    (void)db;
+    (void)name;
+    if (pages >= WAL_PAGES)
+        sq_checkpoint_want(arg);
     return SQLITE_OK;
 }
 

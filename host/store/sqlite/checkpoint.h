@@ -22,6 +22,9 @@ int sq_checkpoint_start(sqlite3 *db, const char *path,
                         struct sq_checkpoint **ret, struct err *err);
 void sq_checkpoint_stop(struct sq_checkpoint **pc);
 
+/* Asks for a checkpoint now.  Any thread. */
+void sq_checkpoint_want(struct sq_checkpoint *c);
+
 /* Around each writing transaction; the writer's thread. */
 void sq_checkpoint_enter(struct sq_checkpoint *c);
 void sq_checkpoint_leave(struct sq_checkpoint *c);

@@ -179,6 +179,9 @@ void sq_rollback(struct sq_session *x)
     if (!x->open_txn)
         return;
     x->open_txn = false;
+    /* On a full disk an emptied log is room for what comes next. */
+    if ((sqlite3_errcode(x->db) & 0xff) == SQLITE_FULL)
+        sq_checkpoint_want(x->checkpoint);
     for (int i = 0; i < SQL_COUNT; i++) {
         if (x->stmts[i] != NULL)
             (void)sqlite3_reset(x->stmts[i]);

@@ -175,6 +175,18 @@ static int set_verdict(struct sq_session *x, const struct wish *w,
     return r;
 }
 
+/* The job may be in memory, or running: then it is another wish. */
+static int replace_live(struct sq_session *x, const struct change *c,
+                        struct sq_row *row, struct job **ret, struct err *err)
+{
+    struct change own = *c;
+    int r = sq_change_row(x, &own, row, err);
+
+    if (r == 0 && own.wish == 0)
+        r = sq_job_get(x, row->id, ret, err);
+    return r < 0 ? r : 0;
+}
+
 /* A replacement for a job that has ended: a job of its own, unless its key
  * has come to live again meanwhile; then it replaces that one. */
 static int replace_ended(struct sq_session *x, const struct change *c,
@@ -192,11 +204,9 @@ static int replace_ended(struct sq_session *x, const struct change *c,
         if (r == 0 && name.value > 0)
             r = sq_row_get(x, name.value, &j->key, &row, err);
         if (r > 0)
-            r = sq_change_apply(x, c, &row, err) < 0
-                    ? -EIO
-                    : sq_job_get(x, row.id, ret, err);
-        if (r != 0)
-            return r < 0 ? r : 0;
+            return replace_live(x, c, &row, ret, err);
+        if (r < 0)
+            return r;
     }
     *ret = job_new(j->app, &text);
     if (*ret == NULL)
