@@ -162,12 +162,6 @@ void conf_check_derive(struct conf_build *b)
     struct conf *c = b->c;
 
     derive_instance(b);
-    for (size_t i = 0; i < c->source_count; i++) {
-        if (is_set(b, SOURCE(i, "idempotency")))
-            continue;
-        c->sources[i].idempotency_ms = c->store_idempotency_ms;
-        derived(b, SOURCE(i, "idempotency"));
-    }
     for (size_t i = 0; i < c->app_count; i++)
         derive_app(b, i);
 }

@@ -41,7 +41,7 @@ struct conf_source {
     char *time_field; /* bare form: the member that holds the time; "" none */
     char *timezone;   /* "" the global one */
     char *on_position_lost; /* "earliest" | "latest" | "fail" */
-    int64_t max_poll_records, poll_timeout_ms, max_retries, idempotency_ms;
+    int64_t max_poll_records, poll_timeout_ms, max_retries;
     bool enable_auto_commit; /* true is refused, with the reason */
     bool enabled;
     struct conf_strings consumer; /* librdkafka settings, "name=value" */

@@ -211,9 +211,6 @@ const struct conf_row conf_rows[] = {
      .fallback = "3",
      .text = "Tries after the first, 200, 400, 800 ms apart and so on, when "
              "a message cannot be stored."},
-    {SOURCE("idempotency", DURATION, idempotency_ms), RANGE(0, YEAR),
-     .fallback = "0", .shown = "store.idempotency",
-     .text = "As store.idempotency, for this source."},
     {SOURCE("enable_auto_commit", BOOL, enable_auto_commit),
      .fallback = "false",
      .text = "Only false: positions are stored together with the jobs; "

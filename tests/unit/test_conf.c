@@ -77,7 +77,7 @@ static void defaults_of_an_app(void **state)
     assert_int_equal(a->backoff_cap_ms, 3600000);
     assert_int_equal(a->backoff_table_len, 0);
     assert_true(a->enabled);
-    assert_int_equal(l.c->sources[0].idempotency_ms, 3600000);
+    assert_int_equal(l.c->store_idempotency_ms, 3600000);
     assert_null(conf_find_app(l.c, "b"));
     loaded_done(&l);
 }
@@ -133,9 +133,9 @@ static void check_full_app(const struct conf_app *a)
                         "a \"quoted\" \\ line\nand another");
     assert_int_equal(a->settings[4].kind, 's');
     assert_string_equal(a->settings[5].value, "file:/etc/ontime/secret");
-    assert_int_equal(a->settings[0].line, 42);
+    assert_int_equal(a->settings[0].line, 41);
     assert_non_null(strstr(a->settings[0].file, "apps.d/10-sms.cfg"));
-    assert_int_equal(a->line, 20);
+    assert_int_equal(a->line, 19);
 }
 
 static void files_beside_are_read(void **state)
@@ -155,7 +155,6 @@ static void files_beside_are_read(void **state)
     assert_non_null(a);
     assert_int_equal(a->backoff_table_len, 3);
     assert_int_equal(a->backoff_table_ms[1], 1500);
-    assert_int_equal(l.c->sources[0].idempotency_ms, 0);
     assert_int_equal(l.c->kafka_consumer.count, 2);
     assert_string_equal(l.c->kafka_consumer.at[1], "debug=cgrp,topic");
     loaded_done(&l);
