@@ -94,6 +94,7 @@ static void read_wish_list(struct sched *s, struct wishes_work *work)
 
 static void read_decided(struct sched *s, struct change_work *work, int64_t now)
 {
+    enum change_kind kind = work->wish->kind;
     int result = work->result;
     struct job *job;
 
@@ -105,6 +106,8 @@ static void read_decided(struct sched *s, struct change_work *work, int64_t now)
     job = wishes_decided(&s->wishes, &s->window, &work);
     if (job != NULL)
         plan_take(&s->plan, &s->window, job, now);
+    else if (result == 0 && kind == CHANGE_REPLACE)
+        atomic_store(&s->wished, true); /* it may have left another wish */
     else if (result < 0) /* the row is as it was, wherever that is: look */
         plan_missed(&s->window, 1, s->plan.cursor + 1);
 }

@@ -240,7 +240,8 @@ enum verdict {
 
 /* The owner decides a wish: with OK the row is changed (version + 1; REPLACE of
  * a job that has ended stores a new one, verdict OK too) and *ret_job is the row
- * as it is now (NULL for CANCEL); with LATE or GONE only the verdict is kept. */
+ * as it is now (NULL for CANCEL, and for a REPLACE that met a live job of its key
+ * and left a wish for that); with LATE or GONE only the verdict is kept. */
 int store_decide(struct store_session *x, const struct wish *w, enum verdict v,
                  int64_t now_ms, struct job **ret_job, struct err *err);
 /* What became of wish `number`; VERDICT_NONE while undecided. */

@@ -42,6 +42,7 @@ struct rig {
     struct store_session *x; /* the test's */
     struct sched *sched;
     const struct app_name *a, *b;
+    const char *key; /* of the jobs that are put; NULL: none */
 
     pthread_mutex_t mtx;
     struct given given[RIG_GIVEN];
@@ -285,6 +286,7 @@ static void rig_put_done(struct writer_request *q, int result,
 RIG_UNUSED static int64_t rig_put(struct rig *r, const struct app_name *app,
                                   size_t n, int64_t due, int64_t step_ms)
 {
+    struct span key = {r->key, r->key != NULL ? strlen(r->key) : 0};
     struct put_work *p = calloc(1, sizeof(*p) + n * sizeof(p->items[0]));
     int64_t id;
 
@@ -292,7 +294,7 @@ RIG_UNUSED static int64_t rig_put(struct rig *r, const struct app_name *app,
     p->rig = r;
     p->count = n;
     for (size_t i = 0; i < n; i++) {
-        struct job *j = job_new(app, &(struct job_text){{0}, {"x", 1}, {0}});
+        struct job *j = job_new(app, &(struct job_text){key, {"x", 1}, {0}});
 
         assert_non_null(j);
         j->due_ms = j->scheduled_ms = due + (int64_t)i * step_ms;

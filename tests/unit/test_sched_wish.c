@@ -248,6 +248,35 @@ static void a_cancel_behind_a_late_replacement_cancels_that(void **state)
     job_free(&j);
 }
 
+/* The key has come to live again meanwhile, and that job is with a worker: it is
+ * not changed under its attempt, but replaced when that has ended. */
+static void a_late_replacement_does_not_touch_what_runs(void **state)
+{
+    struct job *j;
+    int64_t id, next, number;
+
+    (void)state;
+    rig.key = "k";
+    id = given();
+    j = job_new(rig.a, &(struct job_text){{"k", 1}, {"new", 3}, {0}});
+    assert_non_null(j);
+    j->due_ms = j->scheduled_ms = clock_wall_ms();
+    number = rig_change(
+        &rig, (struct change){.kind = CHANGE_REPLACE, .id = id, .content = j});
+    assert_true(number > 0);
+    rig_end(&rig, id, OUTCOME_DONE, 0);
+    nothing_is_held();
+    next = given(); /* of the same key */
+    sched_wished(rig.sched);
+    decided(number, VERDICT_OK);
+    rig_end(&rig, next, OUTCOME_DONE, 0); /* looks that it is not stale */
+    rig_until(rig_count(&rig) == 3);
+    assert_true(span_eqs(rig.given[2].job->payload, "new"));
+    rig_end(&rig, rig.given[2].id, OUTCOME_DONE, 0);
+    nothing_is_held();
+    job_free(&j);
+}
+
 static void changes_are_done_in_order(void **state)
 {
     int64_t id = waiting(), numbers[20];
@@ -334,6 +363,7 @@ int main(void)
         T(a_replaced_job_fires_once_with_the_new_content),
         T(a_replacement_that_is_late_is_a_new_job),
         T(a_cancel_behind_a_late_replacement_cancels_that),
+        T(a_late_replacement_does_not_touch_what_runs),
         T(changes_are_done_in_order),
         T(wishes_survive_a_restart),
         T(a_stop_does_not_wait_for_decisions),
