@@ -32,6 +32,8 @@ void fix_open(struct fix *f)
     if (store_open(&set, &f->store, &err) < 0 ||
         store_session_open(f->store, true, &f->x, &err) < 0)
         fail_msg("open: %s", err.text);
+    if (contract_backend->shrink != NULL)
+        contract_backend->shrink(f);
 }
 
 void fix_close(struct fix *f)

@@ -23,6 +23,8 @@
 #define HOUR INT64_C(3600000)
 #define DAY (24 * HOUR)
 
+struct fix;
+
 struct contract_backend {
     const char *name;
     /* The url of a store that is kept in dir. */
@@ -31,6 +33,8 @@ struct contract_backend {
     void (*usurp)(const char *dir);
     /* How many rows there are of live jobs. */
     int64_t (*count_rows)(const char *dir);
+    /* Makes a store's buffers so small that all of its machinery runs. */
+    void (*shrink)(struct fix *f);
     /* Leaves no free position in the millisecond, without jobs there. */
     void (*fill_ms)(const char *dir, int64_t ms);
 };

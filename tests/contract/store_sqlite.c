@@ -113,11 +113,18 @@ static void fill_ms(const char *dir, int64_t ms)
     exec_behind(dir, sql);
 }
 
+static void shrink(struct fix *f)
+{
+    for (int i = 0; i < NAMES; i++)
+        sq_session(f->x)->st->names[i].limit = 50;
+}
+
 static const struct contract_backend sqlite_backend = {
     .name = "sqlite",
     .url = url,
     .usurp = usurp,
     .count_rows = count_rows,
+    .shrink = shrink,
     .fill_ms = fill_ms,
 };
 

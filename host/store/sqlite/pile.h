@@ -32,9 +32,11 @@
 
 struct sq_session;
 
-#define SQ_CHUNK_MAX 160     /* entries, so that a chunk fits into a page */
-#define SQ_PILE_LIMIT 131072 /* entries in memory before they are merged */
-#define SQ_PENDING_MAX 8     /* sets in one transaction */
+#define SQ_CHUNK_MAX 160 /* entries, so that a chunk fits into a page */
+/* Entries in memory before they are merged: with a batch of 20,000 they fit
+ * three quarters of 2^17 slots, 3 MB. */
+#define SQ_PILE_LIMIT 78000
+#define SQ_PENDING_MAX 8 /* sets in one transaction */
 
 struct sq_name { /* an entry, and a question */
     uint64_t hash, rest;
