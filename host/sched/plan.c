@@ -8,8 +8,9 @@
 
 #include <stdlib.h>
 
-#define LOAD_MOST 8192 /* jobs in one load: a few ms of the writer's time */
+#define LOAD_MOST 4096 /* jobs in one load: a few ms of the writer's time */
 #define LOAD_BYTES (8u << 20)
+#define BACKLOG_MOST 16384 /* overdue jobs held: what fits the CPU's cache goes faster */
 #define VISIT_MOST 65536 /* rows a backlog load may look at */
 #define SAMPLE 256       /* jobs asked for their time before some are let go */
 
@@ -121,6 +122,8 @@ static size_t backlog_share(const struct window *w)
     for (size_t i = 0; i < w->app_count; i++)
         apps += has_backlog(&w->apps[i]);
     share = w->set.jobs / 2 / (apps == 0 ? 1 : apps);
+    if (share > BACKLOG_MOST / (apps == 0 ? 1 : apps))
+        share = BACKLOG_MOST / (apps == 0 ? 1 : apps);
     return share < 64 ? 64 : share;
 }
 
