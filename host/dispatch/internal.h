@@ -35,7 +35,7 @@ struct slot {
     bool serial;
     int64_t rest_ns; /* nothing is begun before this: something was short */
     int64_t run_ns;  /* moving average of one execute */
-    struct metric *m_lateness, *m_queue, *m_open;
+    struct metric *m_lateness, *m_execute, *m_queue, *m_open;
 };
 
 struct worker {

@@ -47,6 +47,7 @@ struct slot *slot_get(struct dispatch *d, const struct app_name *name)
     s->name = name;
     queues_init(&s->queues);
     s->m_lateness = metric_series("ontime_lateness_seconds", name->text);
+    s->m_execute = metric_series("ontime_execute_seconds", name->text);
     s->m_queue = metric_series("ontime_queue_depth", name->text);
     s->m_open = metric_series("ontime_attempts_open", name->text);
     d->slots[name->index] = s;

@@ -60,6 +60,8 @@ void worker_hand_on(struct dispatch *d, struct list *ended, size_t n)
         struct slot *s = slot_find(d, instance_app(a->instance));
 
         s->open--;
+        if (a->started_ms > 0)
+            metric_observe_ms(s->m_execute, a->ended_ms - a->started_ms);
         if (s->policy != NULL && s->policy->concurrency > 0 && d->idle > 0)
             pthread_cond_signal(&d->work);
     }

@@ -49,7 +49,6 @@ const struct metric_family metric_table[] = {
     GAUGE("ingest_paused", "source", NULL,
           "1 while the source is paused because the house is full or the "
           "store is away"),
-    GAUGE("idempotency_keys", NULL, NULL, "Idempotency keys remembered"),
 
     /* jobs */
     GAUGE("jobs", "state", NULL, "Jobs in the store, by state"),
