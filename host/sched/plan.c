@@ -11,8 +11,8 @@
 #define LOAD_MOST 4096 /* jobs in one load: a few ms of the writer's time */
 #define LOAD_BYTES (8u << 20)
 #define BACKLOG_MOST 16384 /* overdue jobs held: they fit the cache */
-#define VISIT_MOST 65536 /* rows a backlog load may look at */
-#define SAMPLE 256       /* jobs asked for their time before some are let go */
+#define VISIT_MOST 65536   /* rows a backlog load may look at */
+#define SAMPLE 256 /* jobs asked for their time before some are let go */
 
 static size_t smaller(size_t a, size_t b)
 {
