@@ -258,10 +258,46 @@ static void what_was_missed_does_not_hold_up_what_is_due(void **state)
     assert_int_equal(n, 30001);
 }
 
+/* More jobs in one range than are put in order at a time, many of them in one
+ * millisecond, and puts in between. */
+static void a_crowd_comes_out_as_it_went_in(void **state)
+{
+    struct fix *f = *state;
+    struct load_request q = {
+        .cap = 5000, .bytes_cap = 8 << 20, .until = job_pos_at(T0 + DAY)};
+    struct load_result got;
+    job_pos last = 0;
+    size_t n = 0, late = 0;
+    struct err err;
+
+    for (int i = 0; i < 3; i++)
+        fix_put_many(f, 15000, T0 + HOUR + i, 0);
+    for (; q.after < q.until - 1; q.after = got.reached) {
+        assert_int_equal(store_load_due(f->x, &q, &got, &err), 0);
+        if (got.reached == q.after) {
+            assert_int_equal(got.count, 0);
+            (void)fix_put_id(f, NULL, T0 + HOUR + 5);
+            (void)contract_backend->count_rows(f->dir);
+            late++;
+        }
+        for (; !list_empty(&got.jobs); n++) {
+            struct job *j = list_of(list_pop(&got.jobs), struct job, link);
+
+            assert_true(j->pos > last);
+            assert_int_equal(job_pos_ms(j->pos), j->due_ms);
+            last = j->pos;
+            job_free(&j);
+        }
+    }
+    assert_int_equal(n, 45000 + late);
+    assert_int_equal(contract_backend->count_rows(f->dir), 45000 + late);
+}
+
 size_t tests_order(struct CMUnitTest *into)
 {
     const struct CMUnitTest tests[] = {
         contract_test(order_survives_everything),
+        contract_test(a_crowd_comes_out_as_it_went_in),
         contract_test(what_was_missed_does_not_hold_up_what_is_due),
     };
 

@@ -267,6 +267,44 @@ static void a_full_disk_is_waited_for(void **state)
     assert_int_equal(count_rows(f->dir), 201);
 }
 
+/* What a failed step had put in order is not in order. */
+static void order_is_made_after_a_full_disk(void **state)
+{
+    struct fix *f = *state;
+    const struct load_request q = {
+        .cap = 9000, .bytes_cap = 8 << 20, .until = job_pos_at(T0 + DAY)};
+    struct load_result got;
+    struct err err;
+
+    fix_put_many(f, 5000, T0 + HOUR, 1);
+    set_page_limit(f, 2);
+    assert_int_equal(store_load_due(f->x, &q, &got, &err), -ENOSPC);
+    assert_true(err.retry);
+    set_page_limit(f, -1);
+    assert_int_equal(count_rows(f->dir), 5000);
+    assert_int_equal(store_load_due(f->x, &q, &got, &err), 0);
+    assert_int_equal(got.count, 5000);
+    free_jobs(&got.jobs);
+    assert_int_equal(count_rows(f->dir), 5000);
+}
+
+static void ended_jobs_leave_no_key_behind(void **state)
+{
+    struct fix *f = *state;
+    struct sq_session *x = sq_session(f->x);
+    struct job *j = fix_get(f, fix_put_id(f, "k", T0));
+    struct sq_name name = {0};
+    struct err err;
+
+    sq_name_hash(x, f->app, text("k"), &name);
+    assert_int_equal(sq_names_get(x, NAMES_KEYS, &name, 1, &err), 0);
+    assert_int_equal(name.value, j->id);
+    assert_false(fix_finish(f, j, OUTCOME_DONE, 0, T0));
+    assert_int_equal(sq_names_get(x, NAMES_KEYS, &name, 1, &err), 0);
+    assert_int_equal(name.value, 0);
+    job_free(&j);
+}
+
 static void another_programs_lock_is_waited_for(void **state)
 {
     struct fix *f = *state;
@@ -434,6 +472,8 @@ int main(void)
         contract_test(somebody_elses_database_is_left_alone),
         contract_test(a_store_keeps_its_name),
         contract_test(a_full_disk_is_waited_for),
+        contract_test(order_is_made_after_a_full_disk),
+        contract_test(ended_jobs_leave_no_key_behind),
         contract_test(another_programs_lock_is_waited_for),
         contract_test(a_refused_outcome_is_left_out),
         contract_test(what_was_promised_is_synced),
