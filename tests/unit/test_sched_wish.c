@@ -45,7 +45,7 @@ static void decided(int64_t number, enum verdict v)
 
 static int64_t waiting(void)
 {
-    return rig_put(&rig, rig.a, 1, clock_wall_ms() + 400, 0);
+    return rig_put(&rig, rig.a, 1, clock_wall_ms() + 1500, 0);
 }
 
 /* One that the taker has. */
@@ -75,7 +75,7 @@ static void let_pass(int64_t at)
 
 static void a_cancelled_job_does_not_fire(void **state)
 {
-    int64_t at = clock_wall_ms() + 450, id = waiting();
+    int64_t at = clock_wall_ms() + 1600, id = waiting();
     struct job row;
 
     (void)state;
@@ -132,7 +132,7 @@ static void a_rescheduled_job_fires_then(void **state)
 {
     int64_t later = waiting(),
             sooner = rig_put(&rig, rig.a, 1, clock_wall_ms() + 3000, 0);
-    int64_t at = clock_wall_ms() + 600, at2 = clock_wall_ms() + 100;
+    int64_t at = clock_wall_ms() + 1800, at2 = clock_wall_ms() + 100;
     struct given g = {0};
 
     (void)state;
@@ -204,7 +204,7 @@ static void a_replaced_job_fires_once_with_the_new_content(void **state)
     got = rig_fetch(&rig, id);
     assert_true(span_eqs(got->payload, "new"));
     assert_int_equal(got->version, 2);
-    let_pass(clock_wall_ms() + 500);
+    let_pass(clock_wall_ms() + 1500);
     assert_int_equal(rig_times(&rig, id, NULL), 1);
     job_free(&got);
     job_free(&j);
@@ -284,9 +284,10 @@ static void changes_are_done_in_order(void **state)
 
     (void)state;
     for (int i = 0; i < 20; i++)
-        numbers[i] = wish((struct change){.kind = CHANGE_RESCHEDULE,
-                                          .id = id,
-                                          .due_ms = clock_wall_ms() + 500 - i});
+        numbers[i] =
+            wish((struct change){.kind = CHANGE_RESCHEDULE,
+                                 .id = id,
+                                 .due_ms = clock_wall_ms() + 1500 - i});
     for (int i = 0; i < 20; i++)
         decided(numbers[i], VERDICT_OK);
     rig_until(rig_times(&rig, id, &g) == 1);
