@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,7 +19,9 @@
 
 #define NICE 5
 #define WAL_PAGES 32768 /* the log is worth it: 128 MB */
-#define PASSES 4        /* then the writer waits whatever is left */
+#define IDLE_PAGES 256  /* worth it when nothing else is going on */
+#define IDLE_MS 1000
+#define PASSES 4 /* then the writer waits whatever is left */
 #define CACHE_KB 256
 
 struct sq_checkpoint {
@@ -28,6 +31,8 @@ struct sq_checkpoint {
     bool wanted, stop;
     bool closed;  /* the writer must not begin */
     bool writing; /* it is in a transaction */
+    int pages;    /* in the log at the last commit */
+    uint64_t commits;
 
     /* frozen before the thread starts */
     pthread_t thread;
@@ -84,21 +89,42 @@ static void checkpoint(struct sq_checkpoint *c)
     (void)pthread_mutex_unlock(&c->mtx);
 }
 
+/* Waits until there is something to do.  Called and returns under mtx. */
+static void wait_for_work(struct sq_checkpoint *c)
+{
+    struct timespec at;
+    uint64_t seen;
+
+    while (!c->wanted && !c->stop) {
+        if (c->pages < IDLE_PAGES) {
+            (void)pthread_cond_wait(&c->changed, &c->mtx);
+            continue;
+        }
+        /* A short log is a quick start, should we be killed. */
+        seen = c->commits;
+        (void)clock_gettime(CLOCK_MONOTONIC, &at);
+        at.tv_sec += IDLE_MS / 1000;
+        while (!c->wanted && !c->stop &&
+               pthread_cond_timedwait(&c->changed, &c->mtx, &at) == 0)
+            ;
+        c->wanted = c->wanted || c->commits == seen;
+    }
+}
+
 static void *run(void *arg)
 {
     struct sq_checkpoint *c = arg;
 
-    thread_yield_to_others(NICE);
     (void)pthread_mutex_lock(&c->mtx);
     for (;;) {
-        while (!c->wanted && !c->stop)
-            (void)pthread_cond_wait(&c->changed, &c->mtx);
+        wait_for_work(c);
         if (c->stop)
             break;
         (void)pthread_mutex_unlock(&c->mtx);
         checkpoint(c);
         (void)pthread_mutex_lock(&c->mtx);
         c->wanted = false;
+        c->pages = 0; /* until the next commit tells */
     }
     (void)pthread_mutex_unlock(&c->mtx);
     return NULL;
@@ -117,10 +143,20 @@ void sq_checkpoint_want(struct sq_checkpoint *c)
 /* After each commit of the writer, on its thread. */
 static int committed(void *arg, sqlite3 *db, const char *name, int pages)
 {
+    struct sq_checkpoint *c = arg;
+    bool news;
+
     (void)db;
     (void)name;
-    if (pages >= WAL_PAGES)
-        sq_checkpoint_want(arg);
+    (void)pthread_mutex_lock(&c->mtx);
+    news = !c->wanted && (pages >= WAL_PAGES ||
+                          (pages >= IDLE_PAGES && c->pages < IDLE_PAGES));
+    c->wanted = c->wanted || pages >= WAL_PAGES;
+    c->pages = pages;
+    c->commits++;
+    if (news)
+        (void)pthread_cond_broadcast(&c->changed);
+    (void)pthread_mutex_unlock(&c->mtx);
     return SQLITE_OK;
 }
 
@@ -139,12 +175,16 @@ int sq_checkpoint_start(sqlite3 *db, const char *path,
                         struct sq_checkpoint **ret, struct err *err)
 {
     struct sq_checkpoint *c = calloc(1, sizeof(*c));
+    pthread_condattr_t attr;
     int r;
 
     if (c == NULL)
         return err_again(err, -ENOMEM, "no memory for a checkpointer");
     (void)pthread_mutex_init(&c->mtx, NULL);
-    (void)pthread_cond_init(&c->changed, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&c->changed, &attr);
+    (void)pthread_condattr_destroy(&attr);
     r = sq_connect(path, CACHE_KB, true, &c->db, err);
     if (r == 0)
         r = thread_start(&c->thread, "ot-checkpoint", run, c, err);
