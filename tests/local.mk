@@ -139,11 +139,11 @@ tests_unit_test_plug_torture_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_torture_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_policy_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_queues_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
+tests_unit_test_sched_LDADD = $(for_sched) $(CMOCKA_LIBS)
+tests_unit_test_sched_wish_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_CPPFLAGS = $(AM_CPPFLAGS) \
 	-I$(top_srcdir)/tests -I$(top_srcdir)/plugins \
 	-I$(top_srcdir)/plugins/sms_retry
-tests_unit_test_sched_LDADD = $(for_sched) $(CMOCKA_LIBS)
-tests_unit_test_sched_wish_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_SOURCES = tests/unit/test_sms_retry.c \
 	plugins/sms_retry/flat.c plugins/sms_retry/stamp.c \
@@ -171,12 +171,12 @@ EXTRA_DIST += \
 	tests/support/fakehouse.h \
 	tests/support/ingestworld.h \
 	tests/support/rawhttp.h \
-	tests/unit/conf_load.h \
-	tests/unit/sched_rig.h \
 	tests/unit/commit_rig.h \
+	tests/unit/conf_load.h \
 	tests/unit/dispatch_rig.h \
 	tests/unit/plug_box.h \
 	tests/unit/plug_yard.h \
+	tests/unit/sched_rig.h \
 	tests/unit/torture.h
 
 # ---- contracts: one suite for every backend --------------------------------
@@ -256,7 +256,7 @@ EXTRA_DIST += \
 
 # A test that hangs is a failed test.
 if TSAN
-TEST_TIMEOUT = 900
+TEST_TIMEOUT = 480
 else
 TEST_TIMEOUT = 300
 endif
