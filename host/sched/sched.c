@@ -146,13 +146,14 @@ static void *run(void *arg)
     struct sched *s = arg;
 
     for (;;) {
-        bool stopping =
-            atomic_load(&s->stopping); /* all mail has come by then */
+        bool last = atomic_load(&s->stopping); /* all mail has come by then */
         int64_t at = turn(s);
 
-        if (stopping && s->requests == 0)
+        if (last && s->requests == 0)
             break;
-        wait_for(s, at);
+        /* The turn may have read the wake that came with it. */
+        if (last || !atomic_load(&s->stopping))
+            wait_for(s, at);
     }
     return NULL;
 }
