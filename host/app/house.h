@@ -79,7 +79,7 @@ struct house {
     atomic_bool stopping, healthy; /* any thread */
     atomic_bool connected;         /* a broker has answered, the sources run */
     _Atomic(int64_t) generation;   /* of the configuration */
-    atomic_bool prune_done;
+    atomic_bool prune_done, prune_more;
 };
 
 /* house.c */

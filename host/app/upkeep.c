@@ -14,8 +14,9 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#define PRUNE_ROWS 2000 /* in one step: a few ms of the writer's time */
-#define PRUNE_MS 2000   /* between steps that found something */
+#define PRUNE_ROWS 5000   /* in one step: some ms of the writer's time */
+#define PRUNE_MS 2000     /* between looks */
+#define PRUNE_MORE_MS 200 /* when the last one found something */
 #define COUNT_MS 2000
 #define TRIM_MS 10000
 #define APPS_MOST 4096
@@ -31,6 +32,7 @@ static void pruned(struct writer_request *r, int result, const struct err *err)
 
     if (result < 0 && result != -ECANCELED && result != -EPIPE)
         log_warn("app", LOG_EVENT("prune_failed"), LOG_ERR(err));
+    atomic_store(&p->h->prune_more, result > 0);
     atomic_store(&p->h->prune_done, true);
     free(p);
 }
@@ -94,7 +96,8 @@ void upkeep(struct house *h, int64_t now)
 
     retire_step(h);
     notify_watchdog();
-    if (due(&pruned_at, now, PRUNE_MS))
+    if (due(&pruned_at, now,
+            atomic_load(&h->prune_more) ? PRUNE_MORE_MS : PRUNE_MS))
         prune(h);
     if (due(&counted_at, now, COUNT_MS))
         count_jobs(h);
