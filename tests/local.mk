@@ -219,7 +219,13 @@ script_tests = \
 	tests/lint/words.test \
 	tests/integration/b00-broker.test \
 	tests/integration/b05-template.test \
-	tests/integration/b40-embedded.test
+	tests/integration/b20-main-job.test \
+	tests/integration/b30-bad-input.test \
+	tests/integration/b40-embedded.test \
+	tests/integration/c10-reload.test \
+	tests/integration/c20-kill9.test \
+	tests/integration/f10-broker-away.test \
+	tests/integration/f20-disk-full.test
 
 # Under a sanitizer only these of them run: the others would tell nothing new.
 instrumented_scripts = \
@@ -247,6 +253,7 @@ EXTRA_DIST += \
 	tests/support/kafka.sh \
 	tests/support/kafka/pom.xml \
 	tests/support/ontimed.sh \
+	tests/support/sms.sh \
 	tests/support/tap.sh \
 	tests/support/tsan.supp \
 	tests/lint/banned.awk \
