@@ -109,11 +109,14 @@ static void retired(struct retiring *x, const char *how)
 static void retire_one(struct house *h, struct retiring *x, int64_t now)
 {
     struct err err;
+    int r = -EBUSY;
 
-    if (instance_idle(x->instance)) {
-        if (instance_close(x->instance, CLOSE_MS, &err) < 0)
+    if (instance_idle(x->instance))
+        r = instance_close(x->instance, CLOSE_MS, &err);
+    if (r != -EBUSY) { /* busy: looked at again at the next step */
+        if (r < 0)
             log_warn("app", LOG_EVENT("close_failed"), LOG_ERR(&err));
-        retired(x, "closed");
+        retired(x, r < 0 ? "close failed" : "closed");
         return;
     }
     if (now < x->deadline_boot_ms)

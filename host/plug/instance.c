@@ -14,11 +14,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "job/when.h"
 #include "metrics/metrics.h"
 #include "plug/helper.h"
 #include "plug/host.h"
+
+#define CLOSE_PATIENCE_MS 100
 
 enum state { STATE_NEW, STATE_READY, STATE_CLOSED, STATE_LOST };
 
@@ -219,6 +222,17 @@ int instance_init(struct plugin_instance *i, int64_t timeout_ms,
                          t.result);
 }
 
+/* Somebody who comes too late counts himself for a moment before he sees that
+ * the instance is retired: only what lasts is an open attempt. */
+static bool idle_soon(const struct plugin_instance *i)
+{
+    const struct timespec step = {.tv_nsec = 1000000};
+
+    for (int n = 0; n < CLOSE_PATIENCE_MS && !instance_idle(i); n++)
+        (void)nanosleep(&step, NULL);
+    return instance_idle(i);
+}
+
 int instance_close(struct plugin_instance *i, int64_t timeout_ms,
                    struct err *err)
 {
@@ -233,8 +247,7 @@ int instance_close(struct plugin_instance *i, int64_t timeout_ms,
         i->state = STATE_CLOSED;
         return 0;
     }
-    if (i->state == STATE_LOST || !atomic_load(&i->retired) ||
-        !instance_idle(i))
+    if (i->state == STATE_LOST || !atomic_load(&i->retired) || !idle_soon(i))
         return err_set(err, -EBUSY, "app %s: %u attempts open, %u calls inside",
                        i->app->text, instance_open_attempts(i),
                        instance_inside(i));
@@ -275,8 +288,10 @@ void instance_abandon(struct plugin_instance *i)
 
 int instance_attempt_begin(struct plugin_instance *i)
 {
-    /* Counted before asking: instance_retire then instance_idle sees us, or
-     * we see that it is retired. */
+    if (atomic_load(&i->retired))
+        return -ESHUTDOWN;
+    /* Counted before asking again: instance_retire then instance_idle sees us,
+     * or we see that it is retired. */
     (void)atomic_fetch_add(&i->open, 1);
     if (atomic_load(&i->retired)) {
         (void)atomic_fetch_sub(&i->open, 1);
