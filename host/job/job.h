@@ -69,6 +69,7 @@ struct job {
     int64_t scheduled_ms; /* what was asked for first; retries leave it alone */
     int64_t created_ms;   /* when it was accepted */
     const struct app_name *app;
+    uint32_t shard;      /* given by the store: whose firing is one owner's */
     uint32_t version;    /* 1, +1 with each replace or reschedule */
     uint32_t attempt;    /* attempts already ended; 0 for a fresh job */
     uint8_t state;       /* enum job_state */

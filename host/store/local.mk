@@ -3,6 +3,7 @@
 noinst_LIBRARIES += host/store/libstore.a
 host_store_libstore_a_SOURCES = \
 	host/store/ops.h \
+	host/store/slots.h \
 	host/store/store.c \
 	host/store/store.h \
 	host/store/writer.c \
@@ -43,6 +44,8 @@ host_store_libstore_a_SOURCES = \
 	host/store/sqlite/schema.h \
 	host/store/sqlite/session.c \
 	host/store/sqlite/session.h \
+	host/store/sqlite/slot.c \
+	host/store/sqlite/slot.h \
 	host/store/sqlite/sql.c \
 	host/store/sqlite/sql.h \
 	host/store/sqlite/sqlite.c \

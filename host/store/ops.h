@@ -9,10 +9,12 @@
 #ifndef ONTIME_STORE_OPS_H
 #define ONTIME_STORE_OPS_H
 
+#include "store/slots.h"
 #include "store/store.h"
 
 struct store_ops {
     const char *name;   /* as store_backend() says */
+    bool shared;        /* several instances at a time */
     const char *scheme; /* what urls begin with, colon included */
     int (*open)(const struct store_settings *set, struct store **ret,
                 struct err *err);
@@ -48,11 +50,31 @@ struct store_ops {
                   struct err *err);
     int (*prune)(struct store_session *x, int64_t now_ms, size_t rows,
                  struct err *err);
+    /* store/slots.h */
+    int (*slots)(struct store_session *x, struct store_slot *out, size_t cap,
+                 struct err *err);
+    int (*shard_owners)(struct store_session *x, int32_t *out, size_t cap,
+                        struct err *err);
+    int (*clock)(struct store_session *x, int64_t *ret_ms, struct err *err);
+    int (*claim)(struct store_session *x, const struct store_slot *seen,
+                 struct store_slot *ret, struct err *err);
+    int (*beat)(struct store_session *x, int32_t slot, int64_t epoch,
+                struct err *err);
+    int (*verify)(struct store_session *x, struct store_slot *ret,
+                  struct err *err);
+    int (*ledger_begin)(struct store_session *x, int64_t pos, struct err *err);
+    int (*acquire)(struct store_session *x, const struct shard_set *want,
+                   size_t most, job_pos loaded, struct shard_set *ret,
+                   struct err *err);
+    int (*release)(struct store_session *x, const struct shard_set *shards,
+                   struct err *err);
+    int (*vacate)(struct store_session *x, bool keep, struct err *err);
 };
 
 struct store { /* a backend's own begins with this */
     const struct store_ops *ops;
-    char id[37]; /* UUID, frozen by open */
+    char id[37];     /* UUID, frozen by open */
+    uint32_t shards; /* likewise */
 };
 
 struct store_session { /* likewise */

@@ -245,3 +245,96 @@ int store_prune(struct store_session *x, int64_t now_ms, size_t rows,
     assert(x->writing);
     return x->store->ops->prune(x, now_ms, rows, err);
 }
+
+/* ---- slots.h ----------------------------------------------------------------- */
+
+bool store_shared(const struct store *s)
+{
+    return s->ops->shared;
+}
+
+uint32_t store_shards(const struct store *s)
+{
+    return s->shards;
+}
+
+int store_slots(struct store_session *x, struct store_slot *out, size_t cap,
+                struct err *err)
+{
+    return x->store->ops->slots(x, out, cap, err);
+}
+
+int store_shard_owners(struct store_session *x, int32_t *out, size_t cap,
+                       struct err *err)
+{
+    return x->store->ops->shard_owners(x, out, cap, err);
+}
+
+int store_clock(struct store_session *x, int64_t *ret_ms, struct err *err)
+{
+    return x->store->ops->clock(x, ret_ms, err);
+}
+
+static int not_shared(const struct store_session *x, struct err *err)
+{
+    return err_set(err, -ENOTSUP, "a %s store has one instance at a time",
+                   x->store->ops->name);
+}
+
+int store_claim(struct store_session *x, const struct store_slot *seen,
+                struct store_slot *ret, struct err *err)
+{
+    assert(x->writing);
+    if (!x->store->ops->shared)
+        return not_shared(x, err);
+    return x->store->ops->claim(x, seen, ret, err);
+}
+
+int store_beat(struct store_session *x, int32_t slot, int64_t epoch,
+               struct err *err)
+{
+    if (!x->store->ops->shared)
+        return not_shared(x, err);
+    return x->store->ops->beat(x, slot, epoch, err);
+}
+
+int store_verify(struct store_session *x, struct store_slot *ret,
+                 struct err *err)
+{
+    assert(x->writing);
+    return x->store->ops->verify(x, ret, err);
+}
+
+int store_ledger_begin(struct store_session *x, int64_t pos, struct err *err)
+{
+    assert(x->writing && pos >= 0);
+    return x->store->ops->ledger_begin(x, pos, err);
+}
+
+int store_acquire(struct store_session *x, const struct shard_set *want,
+                  size_t most, job_pos loaded, struct shard_set *ret,
+                  struct err *err)
+{
+    assert(x->writing);
+    if (!x->store->ops->shared)
+        return not_shared(x, err);
+    *ret = (struct shard_set){{0}};
+    return x->store->ops->acquire(x, want, most, loaded, ret, err);
+}
+
+int store_release(struct store_session *x, const struct shard_set *shards,
+                  struct err *err)
+{
+    assert(x->writing);
+    if (!x->store->ops->shared)
+        return not_shared(x, err);
+    return x->store->ops->release(x, shards, err);
+}
+
+int store_vacate(struct store_session *x, bool keep, struct err *err)
+{
+    assert(x->writing);
+    if (!x->store->ops->shared)
+        return not_shared(x, err);
+    return x->store->ops->vacate(x, keep, err);
+}

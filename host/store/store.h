@@ -28,6 +28,7 @@
 
 struct store;
 struct store_session;
+struct shard_set; /* store/slots.h */
 
 /* What can be stored; more is -EMSGSIZE or -EINVAL.  Years up to 2248. */
 #define STORE_KEY_MAX 4096
@@ -120,11 +121,11 @@ int store_position_get(struct store_session *x, struct store_position *p,
 /* ---- the owner's side ------------------------------------------------- */
 
 struct load_request {
-    uint32_t shard;
-    job_pos after;              /* exclusive; 0: from the start */
-    job_pos until;              /* exclusive */
-    const struct app_name *app; /* only this app's; NULL: all */
-    size_t cap;                 /* at most this many jobs */
+    const struct shard_set *shards; /* NULL: all that the session owns */
+    job_pos after;                  /* exclusive; 0: from the start */
+    job_pos until;                  /* exclusive */
+    const struct app_name *app;     /* only this app's; NULL: all */
+    size_t cap;                     /* at most this many jobs */
     size_t
         bytes_cap; /* stop after this many bytes of jobs (at least one is given) */
     size_t visit_cap; /* look at no more than this many rows (0: no limit) */
@@ -139,7 +140,7 @@ struct load_result {
 };
 
 /*
- * Reads jobs of a shard in order and raises the shard's loaded mark to
+ * Reads jobs of the session's shards in order and raises their loaded marks to
  * `reached` when that is higher: from then on changes to jobs at or below the
  * mark are wishes.  Rows RUNNING in the store come with redelivered set.
  *

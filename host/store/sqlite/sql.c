@@ -45,6 +45,11 @@ static const char *const text[SQL_COUNT] = {
     [SQL_SLOT_GET] =
         "SELECT epoch,wseq,next_seq,sorted_until,sorted_cursor,gap_until,"
         "gap_cursor,gap_end FROM slots WHERE slot=0",
+    [SQL_SLOT_ALL] = "SELECT slot,state='owned',owner,boot,epoch,beat,wseq,"
+                     "ledger_used,ledger_pos,ledger_seq FROM slots "
+                     "ORDER BY slot",
+    [SQL_SLOT_LEDGER] = "UPDATE slots SET ledger_used=1,ledger_pos=?1,"
+                        "ledger_seq=0 WHERE slot=0",
 
     [SQL_APP_ADD] = "INSERT INTO apps(name) VALUES(?1)",
     [SQL_APP_ALL] = "SELECT id,name,pending,succeeded,dead,canceled,retried "

@@ -25,6 +25,8 @@ enum sql {
     SQL_ROLLBACK,
     SQL_SLOT_GUARD,
     SQL_SLOT_GET,
+    SQL_SLOT_ALL,
+    SQL_SLOT_LEDGER,
     SQL_APP_ADD,
     SQL_APP_ALL,
     SQL_APP_COUNT,

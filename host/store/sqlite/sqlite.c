@@ -24,6 +24,7 @@
 #include "store/sqlite/put.h"
 #include "store/sqlite/scan.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/slot.h"
 #include "store/sqlite/wish.h"
 
 #define SCHEME "sqlite:"
@@ -110,6 +111,7 @@ static int sq_open(const struct store_settings *set, struct store **ret,
     if (st == NULL)
         return err_again(err, r, "no memory for a store");
     st->base.ops = &store_sqlite;
+    st->base.shards = 1;
     st->lock_fd = -1;
     sq_names_init(st);
     st->cache_kb = set->cache_kb > 0 ? set->cache_kb : 16384;
@@ -154,4 +156,9 @@ const struct store_ops store_sqlite = {
     .executions = sq_executions,
     .counts = sq_counts,
     .prune = sq_prune,
+    .slots = sq_slots,
+    .shard_owners = sq_shard_owners,
+    .clock = sq_clock,
+    .verify = sq_verify,
+    .ledger_begin = sq_ledger_begin,
 };
