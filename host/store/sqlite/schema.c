@@ -25,9 +25,8 @@
     " attempt INTEGER NOT NULL, outcome INTEGER NOT NULL,"                     \
     " app INTEGER NOT NULL, key BLOB, error TEXT"
 
-/* Inside a format, so with %% for %. */
-#define SQLTIME(ms)                                                            \
-    "strftime('%%Y-%%m-%%d %%H:%%M:%%S'," ms "/1000,'unixepoch')"
+/* The text of SQL is laid out by hand: it is read as SQL. */
+/* clang-format off */
 
 static const char *const steps[] = {
     /*
@@ -82,30 +81,55 @@ static const char *const steps[] = {
     " decided INTEGER);"
     "CREATE INDEX wishes_open ON wishes(job_id) WHERE verdict=0;"
 
+    /* For people. */
     "CREATE VIEW scheduled_jobs AS SELECT j.id, a.name AS app,"
     " CAST(j.key AS TEXT) AS key,"
-    " " ISO(
-        "coalesce(j.due,j.pos>>20)") " AS due,"
-                                     " " ISO(
-                                         "coalesce(j.scheduled,j.due,j.pos>>20)") " AS scheduled,"
-                                                                                  " " ISO(
-                                                                                      "j.created") " AS created,"
-                                                                                                   " CASE j.priority WHEN 0 THEN 'high' WHEN 1 THEN 'normal' ELSE 'low' END"
-                                                                                                   " AS priority,"
-                                                                                                   " CASE j.state WHEN 0 THEN 'CREATED' WHEN 1 THEN 'SCHEDULED'"
-                                                                                                   " ELSE 'RUNNING' END AS state, j.attempt, j.version,"
-                                                                                                   " CAST(j.payload AS TEXT) AS payload"
-                                                                                                   " FROM jobs j JOIN apps a ON a.id=j.app;"
-                                                                                                   "CREATE VIEW executions AS SELECT e.job_id, a.name AS app,"
-                                                                                                   " CAST(e.key AS TEXT) AS key, e.version, e.attempt,"
-                                                                                                   " CASE e.outcome WHEN 0 THEN 'done' WHEN 1 THEN 'dead' WHEN 2 THEN"
-                                                                                                   " 'skipped' ELSE 'retry' END AS outcome,"
-                                                                                                   " " ISO("e.scheduled") " AS scheduled, " ISO(
-                                                                                                       "e.started") " AS started,"
-                                                                                                                    " " ISO(
-                                                                                                                        "e.finished") " AS finished, CAST(e.error AS TEXT) AS error"
-                                                                                                                                      " FROM execution_rows e JOIN apps a ON a.id=e.app;",
+    " " ISO("coalesce(j.due,j.pos>>20)") " AS due,"
+    " " ISO("coalesce(j.scheduled,j.due,j.pos>>20)") " AS scheduled,"
+    " " ISO("j.created") " AS created,"
+    " CASE j.priority WHEN 0 THEN 'high' WHEN 1 THEN 'normal' ELSE 'low' END"
+    " AS priority,"
+    " CASE j.state WHEN 0 THEN 'CREATED' WHEN 1 THEN 'SCHEDULED'"
+    " ELSE 'RUNNING' END AS state, j.attempt, j.version,"
+    " CAST(j.payload AS TEXT) AS payload"
+    " FROM jobs j JOIN apps a ON a.id=j.app;"
+
+    "CREATE VIEW executions AS SELECT e.job_id, a.name AS app,"
+    " CAST(e.key AS TEXT) AS key, e.version, e.attempt,"
+    " CASE e.outcome WHEN 0 THEN 'done' WHEN 1 THEN 'dead' WHEN 2 THEN"
+    " 'skipped' ELSE 'retry' END AS outcome,"
+    " " ISO("e.scheduled") " AS scheduled,"
+    " " ISO("e.started") " AS started,"
+    " " ISO("e.finished") " AS finished,"
+    " CAST(e.error AS TEXT) AS error"
+    " FROM execution_rows e JOIN apps a ON a.id=e.app;",
 };
+
+/* The views of an app; a format.  Takes name, name, number, twice. */
+#define SQLTIME(ms)                                                            \
+    "strftime('%%Y-%%m-%%d %%H:%%M:%%S'," ms "/1000,'unixepoch')"
+
+static const char app_views[] =
+    "CREATE VIEW IF NOT EXISTS \"%s_scheduled_jobs\" AS SELECT j.id AS id,"
+    " " SQLTIME("coalesce(j.due,j.pos>>20)") " AS scheduled_time,"
+    " j.state<>0 AS scheduled, CAST(j.payload AS TEXT) AS job_data,"
+    " '%s' AS app_name, CAST(j.key AS TEXT) AS job_name,"
+    " " SQLTIME("j.created") " AS created_at"
+    " FROM jobs j WHERE j.app=%d;"
+
+    "CREATE VIEW IF NOT EXISTS \"%s_job_execution_history\" AS SELECT"
+    " e.job_id AS job_id, '%s' AS app_name,"
+    " " SQLTIME("e.scheduled") " AS scheduled_time,"
+    " " SQLTIME("e.started") " AS started_at,"
+    " " SQLTIME("e.finished") " AS completed_at,"
+    " CASE e.outcome WHEN 0 THEN 'COMPLETED' WHEN 2 THEN 'CANCELED'"
+    " ELSE 'FAILED' END AS status, CAST(e.error AS TEXT) AS error_message,"
+    " e.finished-e.started AS execution_duration_ms,"
+    " (SELECT CAST(j.payload AS TEXT) FROM jobs j WHERE j.id=e.job_id)"
+    " AS job_data FROM execution_rows e WHERE e.app=%d;";
+
+/* clang-format on */
+
 #define VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct err *err)
@@ -254,29 +278,7 @@ int sq_schema_app_views(sqlite3 *db, const char *app, int32_t number,
 
     /* Names are [A-Za-z0-9_.-], so quoting is all it takes.  Two names that
      * differ in case only share the first one's views. */
-    sql = sqlite3_mprintf(
-        "CREATE VIEW IF NOT EXISTS \"%s_scheduled_jobs\" AS SELECT j.id AS id,"
-        " " SQLTIME(
-            "coalesce(j.due,j.pos>>20)") " AS scheduled_time,"
-                                         " j.state<>0 AS scheduled, CAST(j.payload AS TEXT) AS job_data,"
-                                         " '%s' AS app_name, CAST(j.key AS TEXT) AS job_name,"
-                                         " " SQLTIME(
-                                             "j.created") " AS created_at"
-                                                          " FROM jobs j WHERE j.app=%d;"
-                                                          "CREATE VIEW IF NOT EXISTS \"%s_job_execution_history\" AS SELECT"
-                                                          " e.job_id AS job_id, '%s' AS app_name,"
-                                                          " " SQLTIME(
-                                                              "e.scheduled") " AS scheduled_time,"
-                                                                             " " SQLTIME(
-                                                                                 "e.started") " AS started_at,"
-                                                                                              " " SQLTIME(
-                                                                                                  "e.finished") " AS completed_at,"
-                                                                                                                " CASE e.outcome WHEN 0 THEN 'COMPLETED' WHEN 2 THEN 'CANCELED'"
-                                                                                                                " ELSE 'FAILED' END AS status, CAST(e.error AS TEXT) AS error_message,"
-                                                                                                                " e.finished-e.started AS execution_duration_ms,"
-                                                                                                                " (SELECT CAST(j.payload AS TEXT) FROM jobs j WHERE j.id=e.job_id)"
-                                                                                                                " AS job_data FROM execution_rows e WHERE e.app=%d;",
-        app, app, number, app, app, number);
+    sql = sqlite3_mprintf(app_views, app, app, number, app, app, number);
     if (sql == NULL)
         return err_again(err, -ENOMEM, "no memory for an app's views");
     r = sq_exec(db, sql, err);
