@@ -2,6 +2,8 @@
 # The durable store: interface, writer thread, backends.
 noinst_LIBRARIES += host/store/libstore.a
 host_store_libstore_a_SOURCES = \
+	host/store/name.c \
+	host/store/name.h \
 	host/store/ops.h \
 	host/store/slots.h \
 	host/store/store.c \

@@ -9,29 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/name.h"
 #include "store/sqlite/radix.h"
 #include "store/sqlite/session.h"
 
 void sq_name_hash(const struct sq_session *x, const struct app_name *app,
                   struct span name, struct sq_name *ret)
 {
-    unsigned char small[512];
     uint64_t h[2];
-    size_t app_len = strlen(app->text) + 1; /* its NUL parts the two */
 
-    if (app_len + name.len <= sizeof(small)) {
-        memcpy(small, app->text, app_len);
-        if (name.len > 0)
-            memcpy(small + app_len, name.data, name.len);
-        hash128(&x->st->secret, small, app_len + name.len, h);
-    } else { /* a digest of the long name stands for it */
-        memcpy(small, app->text, app_len);
-        hash128(&x->st->secret, name.data, name.len, h);
-        memcpy(small + app_len, h, sizeof(h));
-        memcpy(small + app_len + sizeof(h), &name.len, sizeof(name.len));
-        hash128(&x->st->secret, small, app_len + sizeof(h) + sizeof(name.len),
-                h);
-    }
+    store_name_hash(&x->st->secret, app, name, h);
     ret->hash = h[0];
     ret->rest = h[1];
 }

@@ -4,8 +4,8 @@
  * job keys (to the id of the live job) and idempotency keys (to the time at
  * which they were accepted).
  *
- * A name is known by its SipHash-128 under the store's secret, random key, in
- * two 64-bit halves.  Somebody who does not know the secret cannot make two
+ * A name is known by its SipHash-128 (store/name.h) under the store's secret,
+ * random key, in two 64-bit halves.  Somebody who does not know the secret cannot make two
  * names meet, and by chance 2^64 names are needed for one collision to be
  * likely, so two names of equal hash are the same name.  Rows of jobs are
  * compared with the real key all the same.
