@@ -74,7 +74,7 @@ struct job {
     uint32_t attempt;    /* attempts already ended; 0 for a fresh job */
     uint8_t state;       /* enum job_state */
     uint8_t priority;    /* enum job_priority */
-    bool redelivered;    /* an earlier attempt may have run (RUNNING at load) */
+    bool redelivered;    /* an earlier attempt may have had its effects */
     bool overdue;        /* sched's lane: true = the overdue lane */
     struct span key;     /* identity within the app; len 0: none */
     struct span payload; /* data NULL: no payload (null) */

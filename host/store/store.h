@@ -142,7 +142,8 @@ struct load_result {
 /*
  * Reads jobs of the session's shards in order and raises their loaded marks to
  * `reached` when that is higher: from then on changes to jobs at or below the
- * mark are wishes.  Rows RUNNING in the store come with redelivered set.
+ * mark are wishes.  Rows RUNNING in the store come with redelivered set, and
+ * so do those that were retried with it.
  *
  * It does not work for long: when much has to be put in order first, it comes
  * back early, `reached` not beyond what it has looked at (perhaps `after`, with
@@ -161,7 +162,8 @@ enum outcome_kind {
 struct outcome {
     struct list link;
     struct job *
-        job; /* identity (id, version, pos), attempt; RETRY sets its new pos, due, attempt */
+        job; /* identity (id, version, pos), attempt; RETRY sets its new pos, due, attempt,
+                and keeps its `redelivered` with the row */
     enum outcome_kind kind;
     int64_t retry_ms;
     int64_t started_ms, finished_ms;

@@ -232,8 +232,34 @@ static void running_is_marked_and_told(void **state)
     assert_true(j->redelivered);
     assert_false(fix_finish(f, j, OUTCOME_RETRY, T0 + 1, T0));
     job_free(&j);
+    j = load_one(f); /* still true of an earlier attempt */
+    assert_true(j->redelivered);
+    assert_int_equal(j->state, JOB_SCHEDULED);
+    j->redelivered = false;
+    assert_false(fix_finish(f, j, OUTCOME_RETRY, T0 + 2, T0));
+    job_free(&j);
     j = load_one(f);
     assert_false(j->redelivered);
+    job_free(&j);
+}
+
+/* As a time-out leaves it: retried, and an attempt may have run. */
+static void redelivered_is_kept_with_a_retry(void **state)
+{
+    struct fix *f = *state;
+    int64_t id = fix_put_id(f, "k", T0);
+    struct job *j = load_one(f);
+
+    j->redelivered = true;
+    assert_false(fix_finish(f, j, OUTCOME_RETRY, T0 + 1, T0));
+    job_free(&j);
+    fix_reopen(f);
+    j = fix_get(f, id);
+    assert_int_equal(j->state, JOB_SCHEDULED);
+    assert_true(j->redelivered);
+    job_free(&j);
+    j = load_one(f);
+    assert_true(j->redelivered);
     job_free(&j);
 }
 
@@ -339,6 +365,7 @@ size_t tests_finish(struct CMUnitTest *into)
         contract_test(stale_ones_do_not_hold_up_others),
         contract_test(follow_ups_come_with_their_parent),
         contract_test(running_is_marked_and_told),
+        contract_test(redelivered_is_kept_with_a_retry),
         contract_test(errors_are_cut_at_a_character),
         contract_test(history_is_newest_first_and_trimmed),
         contract_test(a_former_owner_cannot_write),

@@ -132,6 +132,8 @@ static int retry_row(struct finish *f, struct ending *e, struct err *err)
         (void)sqlite3_bind_int64(st, 5, due);
     (void)sqlite3_bind_int64(st, 6, e->row.scheduled);
     (void)sqlite3_bind_int64(st, 7, (int64_t)e->row.attempt + 1);
+    (void)sqlite3_bind_int(st, 8,
+                           sq_row_state(JOB_SCHEDULED, e->o->job->redelivered));
     r = sq_run(f->x, st, err);
     if (r < 0)
         return r;

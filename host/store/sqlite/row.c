@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ID_TRIES 1000
+#define STATE_REDELIVERED 8 /* beside the state; see sq_row_state */
 
 enum job_column { /* of JOB_COLUMNS */
                   C_ID,
@@ -37,6 +38,8 @@ static int64_t or_else(sqlite3_stmt *st, int at, int64_t otherwise)
 
 static void read_numbers(sqlite3_stmt *st, struct sq_row *row)
 {
+    int state = sqlite3_column_int(st, C_STATE);
+
     row->id = sqlite3_column_int64(st, C_ID);
     row->pos = sqlite3_column_int64(st, C_POS);
     row->due = or_else(st, C_DUE, job_pos_ms(row->pos));
@@ -45,7 +48,14 @@ static void read_numbers(sqlite3_stmt *st, struct sq_row *row)
     row->app = sqlite3_column_int(st, C_APP);
     row->version = (uint32_t)sqlite3_column_int64(st, C_VERSION);
     row->attempt = (uint32_t)sqlite3_column_int64(st, C_ATTEMPT);
-    row->state = (uint8_t)sqlite3_column_int(st, C_STATE);
+    row->state = (uint8_t)(state & ~STATE_REDELIVERED);
+    row->redelivered =
+        (state & STATE_REDELIVERED) != 0 || row->state == JOB_RUNNING;
+}
+
+int sq_row_state(enum job_state state, bool redelivered)
+{
+    return (int)state | (redelivered ? STATE_REDELIVERED : 0);
 }
 
 int sq_job_read(struct sq_session *x, sqlite3_stmt *st, struct job **ret,
@@ -76,7 +86,7 @@ int sq_job_read(struct sq_session *x, sqlite3_stmt *st, struct job **ret,
     j->attempt = row.attempt;
     j->state = row.state;
     j->priority = (uint8_t)sqlite3_column_int(st, C_PRIORITY);
-    j->redelivered = row.state == JOB_RUNNING;
+    j->redelivered = row.redelivered;
     *ret = j;
     return 0;
 }
@@ -284,6 +294,6 @@ int sq_row_move(struct sq_session *x, struct sq_row *row, int64_t due_ms,
     (void)sqlite3_bind_int64(st, 2, row->pos);
     bind_times(st, 3, row->pos, due_ms, scheduled_ms);
     (void)sqlite3_bind_int64(st, 5, row->version);
-    (void)sqlite3_bind_int(st, 6, row->state);
+    (void)sqlite3_bind_int(st, 6, sq_row_state(row->state, row->redelivered));
     return sq_run(x, st, err);
 }

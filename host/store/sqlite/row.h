@@ -15,7 +15,11 @@ struct sq_row {
     int32_t app;
     uint32_t version, attempt;
     uint8_t state;
+    bool redelivered; /* an earlier attempt may have had its effects */
 };
+
+/* Both as one column has them. */
+int sq_row_state(enum job_state state, bool redelivered);
 
 /* The row as a job; the caller's.  st stands on a row of JOB_COLUMNS. */
 int sq_job_read(struct sq_session *x, sqlite3_stmt *st, struct job **ret,

@@ -89,7 +89,7 @@ static const char *const steps[] = {
     " " ISO("j.created") " AS created,"
     " CASE j.priority WHEN 0 THEN 'high' WHEN 1 THEN 'normal' ELSE 'low' END"
     " AS priority,"
-    " CASE j.state WHEN 0 THEN 'CREATED' WHEN 1 THEN 'SCHEDULED'"
+    " CASE j.state&7 WHEN 0 THEN 'CREATED' WHEN 1 THEN 'SCHEDULED'"
     " ELSE 'RUNNING' END AS state, j.attempt, j.version,"
     " CAST(j.payload AS TEXT) AS payload"
     " FROM jobs j JOIN apps a ON a.id=j.app;"

@@ -71,7 +71,7 @@ static const char *const text[SQL_COUNT] = {
     [SQL_JOB_MOVE] = "UPDATE jobs SET pos=?2,due=?3,scheduled=?4,version=?5,"
                      "state=?6 WHERE id=?1",
     [SQL_JOB_RETRY] =
-        "UPDATE jobs SET pos=?4,due=?5,scheduled=?6,attempt=?7,state=1 "
+        "UPDATE jobs SET pos=?4,due=?5,scheduled=?6,attempt=?7,state=?8 "
         "WHERE id=?1 AND version=?2 AND pos=?3",
     [SQL_JOB_RUNNING] = "UPDATE jobs SET state=2 WHERE id=?1 AND version=?2",
 
