@@ -89,6 +89,7 @@ tests_unit_test_ctl_commands_LDADD = $(for_ctl) $(for_httpd_alone) $(CMOCKA_LIBS
 tests_unit_test_ctl_commands_SOURCES = tests/unit/test_ctl_commands.c \
 	tests/support/fakehouse.c
 tests_unit_test_dispatch_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
+tests_unit_test_dispatch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_wall_ms
 tests_unit_test_dispatch_reload_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_dispatch_stop_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)

@@ -149,7 +149,7 @@ static void tick(struct dispatch *d)
     struct check c;
     bool news = false;
 
-    (void)attempt_expire_due(d->attempts, clock_wall_ms());
+    (void)attempt_expire_due(d->attempts, clock_boot_ms(), clock_wall_ms());
     check_begin(d, &c);
     pthread_mutex_lock(&d->mtx);
     for (size_t i = 0; i < d->slot_count; i++) {

@@ -202,12 +202,13 @@ static bool run_job(struct worker *w, struct job *j)
     struct attempt_start start = {
         .job = j,
         .now_ms = now,
-        .deadline_ms = p->timeout_ms > 0 ? now + p->timeout_ms : 0,
+        .boot_ms = clock_boot_ms(),
+        .timeout_ms = p->timeout_ms,
         .owner = owner,
     };
     struct attempt *a;
 
-    if (attempt_open_owned(w->d->attempts, w->instance, &start, &a) < 0) {
+    if (attempt_open(w->d->attempts, w->instance, &start, &a) < 0) {
         policy_unref(&owner);
         put_back(w, j, SHORT_NS);
         return false;

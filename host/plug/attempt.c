@@ -22,8 +22,8 @@
 
 /* ---- opening ------------------------------------------------------------- */
 
-int attempt_open_owned(struct attempt_table *t, struct plugin_instance *i,
-                       const struct attempt_start *start, struct attempt **ret)
+int attempt_open(struct attempt_table *t, struct plugin_instance *i,
+                 const struct attempt_start *start, struct attempt **ret)
 {
     int r = instance_attempt_begin(i);
     struct cell *s;
@@ -41,19 +41,11 @@ int attempt_open_owned(struct attempt_table *t, struct plugin_instance *i,
     s->a.instance = i; /* with the reference of instance_attempt_begin */
     s->a.opened_ms = start->now_ms;
     list_init(&s->a.link);
-    cell_open(s, start->deadline_ms);
+    s->a.timeout_ms = start->timeout_ms;
+    cell_open(s,
+              start->timeout_ms > 0 ? start->boot_ms + start->timeout_ms : 0);
     *ret = &s->a;
     return 0;
-}
-
-int attempt_open(struct attempt_table *t, struct plugin_instance *i,
-                 struct job *job, int64_t now_ms, int64_t deadline_ms,
-                 struct attempt **ret)
-{
-    const struct attempt_start start = {
-        .job = job, .now_ms = now_ms, .deadline_ms = deadline_ms};
-
-    return attempt_open_owned(t, i, &start, ret);
 }
 
 int attempt_abort(struct attempt *a, struct job **ret_job)
@@ -293,7 +285,7 @@ static void end_by_host(struct cell *s, enum attempt_end why, int64_t now_ms)
 
     if (why == ATTEMPT_TIMEOUT)
         (void)snprintf(text, sizeof(text), "no answer within %lld ms",
-                       (long long)(now_ms - s->a.opened_ms));
+                       (long long)s->a.timeout_ms);
     else if (why == ATTEMPT_SKIPPED)
         (void)snprintf(text, sizeof(text),
                        "skipped: too late by its misfire policy");
@@ -331,15 +323,16 @@ static struct cell *lock_index(struct attempt_table *t, uint32_t index)
     return NULL;
 }
 
-static bool is_due(struct attempt_table *t, uint32_t index, int64_t now_ms)
+static bool is_due(struct attempt_table *t, uint32_t index, int64_t boot_ms)
 {
     int64_t at =
         atomic_load_explicit(&t->deadlines[index], memory_order_relaxed);
 
-    return at != 0 && at <= now_ms;
+    return at != 0 && at <= boot_ms;
 }
 
-unsigned attempt_expire_due(struct attempt_table *t, int64_t now_ms)
+unsigned attempt_expire_due(struct attempt_table *t, int64_t boot_ms,
+                            int64_t now_ms)
 {
     uint32_t made = atomic_load(&t->made);
     unsigned n = 0;
@@ -347,12 +340,12 @@ unsigned attempt_expire_due(struct attempt_table *t, int64_t now_ms)
     for (uint32_t i = 0; i < made; i++) {
         struct cell *s;
 
-        if (!is_due(t, i, now_ms))
+        if (!is_due(t, i, boot_ms))
             continue;
         s = lock_index(t, i);
         if (s == NULL)
             continue;
-        if (is_due(t, i, now_ms)) { /* it may be another attempt's by now */
+        if (is_due(t, i, boot_ms)) { /* it may be another attempt's by now */
             end_by_host(s, ATTEMPT_TIMEOUT, now_ms);
             n++;
         } else {

@@ -80,11 +80,12 @@ struct attempt_decision {
  * attempt_run, then nobody, then the receiver of `ended`. */
 struct attempt {
     struct list link; /* the owner's */
-    void *owner;      /* the owner's; as given to attempt_open_owned */
+    void *owner;      /* the owner's; as given to attempt_open */
     struct job *job;  /* NULL after attempt_take_job */
     struct plugin_instance *instance; /* a reference */
     uint64_t token;                   /* never 0, never the same twice */
     int64_t opened_ms;                /* wall clock, as given to attempt_open */
+    int64_t timeout_ms;               /* as given; 0: none */
     int64_t started_ms;               /* execute was called; 0: never was */
     int64_t ended_ms;                 /* the outcome was taken */
 
@@ -125,26 +126,23 @@ void attempt_table_free(struct attempt_table **pt);
 uint32_t attempt_table_used(const struct attempt_table *t);
 uint32_t attempt_table_open(const struct attempt_table *t); /* open */
 
+struct attempt_start {
+    struct job *job;
+    int64_t now_ms;     /* wall clock */
+    int64_t boot_ms;    /* clock_boot_ms, which nobody sets */
+    int64_t timeout_ms; /* attempt_expire_due ends it then; 0: never */
+    void *owner; /* attempt.owner: there before anybody can end the attempt */
+};
+
 /*
  * Opens an attempt for the job (which is taken over on success).  The caller
  * must then call attempt_run or attempt_abort, also when it was expired
- * meanwhile: until then its memory is not reused.  deadline_ms:
- * when attempt_expire_due ends it; 0: never.
+ * meanwhile: until then its memory is not reused.
  * -EAGAIN: the table is full, come back when an attempt was freed.
  * -ESHUTDOWN: the instance is retired.  -ENOMEM.  Any thread.
  */
 int attempt_open(struct attempt_table *t, struct plugin_instance *i,
-                 struct job *job, int64_t now_ms, int64_t deadline_ms,
-                 struct attempt **ret);
-
-struct attempt_start {
-    struct job *job;
-    int64_t now_ms, deadline_ms;
-    void *owner; /* attempt.owner: there before anybody can end the attempt */
-};
-/* The same for callers who need attempt.owner in `ended`. */
-int attempt_open_owned(struct attempt_table *t, struct plugin_instance *i,
-                       const struct attempt_start *start, struct attempt **ret);
+                 const struct attempt_start *start, struct attempt **ret);
 
 /*
  * Calls execute for an attempt that the caller has just opened, and ends it by
@@ -165,9 +163,11 @@ int attempt_abort(struct attempt *a, struct job **ret_job);
  * reason.  0, or -ESTALE: somebody else was first.  Any thread. */
 int attempt_expire(struct attempt_table *t, uint64_t token,
                    enum attempt_end why, int64_t now_ms);
-/* Ends all whose deadline has passed; returns how many.  Cheap enough for some
- * times a second (one word is read per slot in use).  Any one thread. */
-unsigned attempt_expire_due(struct attempt_table *t, int64_t now_ms);
+/* Ends all whose time is over by the boot clock (now_ms: the wall clock, for
+ * ended_ms); returns how many.  Cheap enough for some times a second (one word
+ * is read per slot in use).  Any one thread. */
+unsigned attempt_expire_due(struct attempt_table *t, int64_t boot_ms,
+                            int64_t now_ms);
 /* Ends all of one instance (NULL: all there are); returns how many. */
 unsigned attempt_expire_instance(struct attempt_table *t,
                                  const struct plugin_instance *i,

@@ -150,7 +150,7 @@ struct cell *cell_get(struct attempt_table *t, int *ret_error)
     return s;
 }
 
-void cell_open(struct cell *s, int64_t deadline_ms)
+void cell_open(struct cell *s, int64_t deadline_boot_ms)
 {
     struct attempt_table *t = s->table;
 
@@ -161,7 +161,7 @@ void cell_open(struct cell *s, int64_t deadline_ms)
     s->records_end = &s->a.records;
     s->followups_end = &s->a.followups;
     s->open = true;
-    atomic_store_explicit(&t->deadlines[s->index], deadline_ms,
+    atomic_store_explicit(&t->deadlines[s->index], deadline_boot_ms,
                           memory_order_relaxed);
     (void)pthread_mutex_unlock(&s->mtx);
 }
@@ -263,6 +263,10 @@ void cell_end(struct cell *s, const struct cell_answer *answer, int64_t now_ms)
     a->retry_ms =
         out.outcome == ONTIME_RETRY && out.retry_ms > 0 ? out.retry_ms : 0;
     a->ended_ms = now_ms;
+    /* Unless the plugin itself said that it has not done it. */
+    if (a->started_ms > 0 &&
+        (answer->by != ATTEMPT_ANSWERED || answer->outcome == ONTIME_DONE))
+        a->job->redelivered = true;
     take_message(s, out.message);
     if (a->outcome != ONTIME_DONE) {
         a->records = NULL;

@@ -52,7 +52,7 @@ struct attempt_table {
 
     /* shared: any thread */
     _Atomic(struct cell *) *blocks; /* of CELL_BLOCK cells; NULL: not yet */
-    _Atomic int64_t *deadlines;     /* by index; 0: none */
+    _Atomic int64_t *deadlines;     /* by index, boot clock; 0: none */
     atomic_uint made;               /* cells there are */
     atomic_uint open;
     atomic_ullong stale;
@@ -66,7 +66,7 @@ struct attempt_table {
  * *ret_error -EAGAIN or -ENOMEM. */
 struct cell *cell_get(struct attempt_table *t, int *ret_error);
 /* Opens it: from now on its token is good. */
-void cell_open(struct cell *s, int64_t deadline_ms);
+void cell_open(struct cell *s, int64_t deadline_boot_ms);
 
 /* The cell of an open attempt, locked; NULL: the token is stale. */
 struct cell *cell_lock(struct attempt_table *t, uint64_t token);

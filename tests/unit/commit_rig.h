@@ -243,7 +243,10 @@ YARD_UNUSED static int64_t rig_run(struct rig *r, struct job *j)
     struct attempt *a;
 
     assert_int_equal(
-        attempt_open(r->attempts, r->plugin, j, clock_wall_ms(), 0, &a), 0);
+        attempt_open(
+            r->attempts, r->plugin,
+            &(struct attempt_start){.job = j, .now_ms = clock_wall_ms()}, &a),
+        0);
     assert_int_equal(attempt_run(a), 0);
     return id;
 }

@@ -77,12 +77,17 @@ static inline void box_close(struct box *b)
 /* Opens an attempt for a new job; its token. */
 static inline struct attempt *box_begin(struct box *b,
                                         struct plugin_instance *i, int64_t id,
-                                        const char *payload, int64_t deadline)
+                                        const char *payload, int64_t timeout_ms)
 {
     struct attempt *a = NULL;
 
     assert_int_equal(
-        attempt_open(b->table, i, yard_job(id, payload), 1000, deadline, &a),
+        attempt_open(b->table, i,
+                     &(struct attempt_start){.job = yard_job(id, payload),
+                                             .now_ms = 1000,
+                                             .boot_ms = 1000,
+                                             .timeout_ms = timeout_ms},
+                     &a),
         0);
     return a;
 }

@@ -227,6 +227,38 @@ static int keep_pending(struct fix_hook *h, const struct ontime_host *host,
     return ONTIME_PENDING;
 }
 
+static _Atomic(int64_t) wall_step_ms;
+int64_t __real_clock_wall_ms(void);
+int64_t __wrap_clock_wall_ms(void);
+
+int64_t __wrap_clock_wall_ms(void)
+{
+    return __real_clock_wall_ms() + atomic_load(&wall_step_ms);
+}
+
+static void a_clock_step_is_no_time_out(void **state)
+{
+    static struct gate g, hung;
+
+    (void)state;
+    rig_start(&rig, 2, 4, 100);
+    rig_serve(&rig, "apps.a.plugin=fix_hook", "apps.a.timeout=1h",
+              "apps.b.plugin=fix_hook", "apps.b.timeout=10ms");
+    gate_init(&g, false, ONTIME_DONE);
+    gate_init(&hung, false, ONTIME_DONE);
+    rig_give(&rig, "a", 1, &g.hook);
+    yard_until(atomic_load(&g.inside) == 1);
+    atomic_store(&wall_step_ms, 2 * 3600000);
+    rig_give(&rig, "b", 2, &hung.hook);
+    yard_until(rig_count(&rig) > 0); /* the ticker has looked */
+    atomic_store(&g.open, true);
+    atomic_store(&hung.open, true);
+    yard_until(rig_count(&rig) == 2);
+    atomic_store(&wall_step_ms, 0);
+    assert_int_equal(rig_end(&rig, 2).by, ATTEMPT_TIMEOUT);
+    assert_int_equal(rig_end(&rig, 1).by, ATTEMPT_ANSWERED);
+}
+
 static void an_answer_may_come_from_another_thread(void **state)
 {
     static struct answer a = {.hook = {keep_pending, &a}};
@@ -401,6 +433,7 @@ int main(int argc, char **argv)
                                   teardown),
         cmocka_unit_test_teardown(a_slow_call_does_not_hold_its_batch,
                                   teardown),
+        cmocka_unit_test_teardown(a_clock_step_is_no_time_out, teardown),
         cmocka_unit_test_teardown(an_answer_may_come_from_another_thread,
                                   teardown),
         cmocka_unit_test_teardown(retries_are_used_up, teardown),

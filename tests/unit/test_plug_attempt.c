@@ -7,6 +7,7 @@
 
 #include "plug_box.h"
 
+#include "../fixtures/fix_hook.h"
 #include "base/log.h"
 #include "metrics/metrics.h"
 
@@ -92,27 +93,95 @@ static void answers_from_another_thread(void **state)
 static void never_is_a_timeout(void **state)
 {
     struct plugin_instance *i = yard_ready(&yard, "fix_never", box.table);
-    struct attempt *a = box_begin(&box, i, 1, NULL, 5000);
+    struct attempt *a = box_begin(&box, i, 1, NULL, 4000);
     uint64_t token = a->token;
 
     (void)state;
     assert_int_equal(attempt_run(a), 0);
     assert_int_equal(instance_open_attempts(i), 1);
-    assert_int_equal(attempt_expire_due(box.table, 4999), 0);
+    assert_int_equal(attempt_expire_due(box.table, 4999, 9999), 0);
     assert_null(box_next(&box));
     assert_true(attempt_is_open(box.table, token));
-    assert_int_equal(attempt_expire_due(box.table, 5000), 1);
-    assert_int_equal(attempt_expire_due(box.table, 9000), 0);
+    assert_int_equal(attempt_expire_due(box.table, 5000, 7000), 1);
+    assert_int_equal(attempt_expire_due(box.table, 9000, 9000), 0);
     assert_int_equal(attempt_expire(box.table, token, ATTEMPT_STOP, 1),
                      -ESTALE);
     a = box_next(&box);
     assert_int_equal(a->outcome, ONTIME_RETRY);
     assert_int_equal(a->ended_by, ATTEMPT_TIMEOUT);
-    assert_int_equal(a->ended_ms, 5000);
+    assert_int_equal(a->ended_ms, 7000); /* the clock was set meanwhile */
     expect_message(a, "no answer within 4000 ms");
     expect_empty(a);
     assert_true(instance_idle(i));
     attempt_free(&a);
+    yard_done(&i);
+}
+
+struct told { /* by execute */
+    struct fix_hook hook;
+    int answer;
+    int32_t redelivered;
+};
+
+static int note_redelivered(struct fix_hook *h, const struct ontime_host *host,
+                            struct ontime_instance *self,
+                            const struct ontime_job *job)
+{
+    struct told *t = h->arg;
+
+    (void)host;
+    (void)self;
+    t->redelivered = job->redelivered;
+    return t->answer;
+}
+
+/* Runs it once, ended by the host when the plugin does not answer; the job. */
+static struct job *told_once(struct plugin_instance *i, struct job *j,
+                             struct told *t, int answer)
+{
+    struct attempt *a;
+    uint64_t token;
+
+    t->answer = answer;
+    t->redelivered = -1;
+    assert_int_equal(
+        attempt_open(box.table, i,
+                     &(struct attempt_start){.job = j, .now_ms = 1}, &a),
+        0);
+    token = a->token;
+    assert_int_equal(attempt_run(a), 0);
+    if (answer == ONTIME_PENDING)
+        assert_int_equal(attempt_expire(box.table, token, ATTEMPT_TIMEOUT, 2),
+                         0);
+    a = box_next(&box);
+    j = attempt_take_job(a);
+    attempt_free(&a);
+    return j;
+}
+
+static void the_next_attempt_is_told_what_may_have_run(void **state)
+{
+    struct plugin_instance *i = yard_ready(&yard, "fix_hook", box.table);
+    static struct told t = {.hook = {note_redelivered, &t}};
+    struct fix_hook *h = &t.hook;
+    struct job *j =
+        job_new(app_name_s("app_1"),
+                &(struct job_text){.payload = {(const char *)&h, sizeof(h)}});
+
+    (void)state;
+    j = told_once(i, j, &t, ONTIME_RETRY); /* knows that it has not */
+    assert_int_equal(t.redelivered, 0);
+    j = told_once(i, j, &t, ONTIME_PENDING);
+    assert_int_equal(t.redelivered, 0);
+    j = told_once(i, j, &t, ONTIME_RETRY);
+    assert_int_equal(t.redelivered, 1);
+    j = told_once(i, j, &t, ONTIME_RETRY); /* that one, earlier, may have */
+    assert_int_equal(t.redelivered, 1);
+    j->redelivered = false;
+    j = told_once(i, j, &t, ONTIME_DONE); /* and its records cannot be sent */
+    j = told_once(i, j, &t, ONTIME_DONE);
+    assert_int_equal(t.redelivered, 1);
+    job_free(&j);
     yard_done(&i);
 }
 
@@ -173,19 +242,31 @@ static void the_table_is_bounded(void **state)
     (void)state;
     for (int n = 0; n < 4; n++)
         (void)box_run(&box, i, n + 1, NULL);
-    assert_int_equal(attempt_open(box.table, i, j, 1, 0, &a), -EAGAIN);
+    assert_int_equal(
+        attempt_open(box.table, i,
+                     &(struct attempt_start){.job = j, .now_ms = 1}, &a),
+        -EAGAIN);
     assert_int_equal(instance_open_attempts(i), 4);
     assert_int_equal(
         attempt_expire_instance(box.table, i, ATTEMPT_RELOAD, 2000), 4);
-    assert_int_equal(attempt_open(box.table, i, j, 1, 0, &a), -EAGAIN);
+    assert_int_equal(
+        attempt_open(box.table, i,
+                     &(struct attempt_start){.job = j, .now_ms = 1}, &a),
+        -EAGAIN);
     a = box_next(&box);
     expect_message(a, "no answer before the reload");
     attempt_free(&a);
-    assert_int_equal(attempt_open(box.table, i, j, 1, 0, &a), 0);
+    assert_int_equal(
+        attempt_open(box.table, i,
+                     &(struct attempt_start){.job = j, .now_ms = 1}, &a),
+        0);
     instance_retire(i);
     assert_false(instance_idle(i));
     assert_int_equal(attempt_abort(a, &j), 0);
-    assert_int_equal(attempt_open(box.table, i, j, 1, 0, &a), -ESHUTDOWN);
+    assert_int_equal(
+        attempt_open(box.table, i,
+                     &(struct attempt_start){.job = j, .now_ms = 1}, &a),
+        -ESHUTDOWN);
     assert_int_equal(j->id, 9);
     job_free(&j);
     yard_done(&i);
@@ -216,6 +297,7 @@ static void aborted_and_expired_before_the_run(void **state)
     assert_int_equal(ended->ended_by, ATTEMPT_SKIPPED);
     assert_int_equal(ended->started_ms, 0);
     j = attempt_take_job(ended);
+    assert_false(j->redelivered);
     assert_int_equal(j->id, 2);
     assert_null(ended->job);
     attempt_free(&ended);
@@ -329,6 +411,7 @@ int main(int argc, char **argv)
         T(nothing_is_emitted_after_the_end),
         T(answers_from_another_thread),
         T(never_is_a_timeout),
+        T(the_next_attempt_is_told_what_may_have_run),
         T(late_answers_are_stale),
         T(tokens_belong_to_an_instance),
         T(the_table_is_bounded),

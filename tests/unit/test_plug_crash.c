@@ -75,7 +75,10 @@ static void run_plugin(const char *payload)
 
     box_open(&box, 4, 0);
     i = yard_ready(&yard, "fix_crash", box.table);
-    if (attempt_open(box.table, i, yard_job(4711, payload), 1, 0, &a) == 0)
+    if (attempt_open(box.table, i,
+                     &(struct attempt_start){.job = yard_job(4711, payload),
+                                             .now_ms = 1},
+                     &a) == 0)
         (void)attempt_run(a);
 }
 

@@ -81,8 +81,11 @@ static struct attempt *full_result(struct plugin_instance *i,
 {
     struct attempt *a;
 
-    assert_int_equal(attempt_open(box.table, i, full_job(payload), 1, 0, &a),
-                     0);
+    assert_int_equal(
+        attempt_open(
+            box.table, i,
+            &(struct attempt_start){.job = full_job(payload), .now_ms = 1}, &a),
+        0);
     assert_int_equal(attempt_run(a), 0);
     a = box_next(&box);
     assert_non_null(a);

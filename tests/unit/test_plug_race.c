@@ -140,7 +140,12 @@ static void *worker(void *arg)
         struct job *j = yard_job(1, "payload");
         struct attempt *a;
 
-        if (attempt_open(box.table, l->i, j, 1000, 2000, &a) < 0) {
+        if (attempt_open(box.table, l->i,
+                         &(struct attempt_start){.job = j,
+                                                 .now_ms = 1000,
+                                                 .boot_ms = 1000,
+                                                 .timeout_ms = 1000},
+                         &a) < 0) {
             job_free(&j);
             (void)sched_yield();
             continue;
@@ -156,7 +161,7 @@ static void *expirer(void *arg)
     struct load *l = arg;
 
     while (!atomic_load(&l->stop)) {
-        (void)attempt_expire_due(box.table, 3000);
+        (void)attempt_expire_due(box.table, 3000, 3000);
         (void)sched_yield();
     }
     return NULL;

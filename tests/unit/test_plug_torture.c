@@ -100,7 +100,8 @@ static int one_attempt(struct attempt_table *t, struct plugin_instance *i,
         .size = sizeof(done), .outcome = ONTIME_DONE, .message = big + 1};
     struct ontime_instance *self = instance_handle(i);
     struct attempt *a;
-    int r = attempt_open(t, i, *j, 1, 0, &a);
+    int r =
+        attempt_open(t, i, &(struct attempt_start){.job = *j, .now_ms = 1}, &a);
     uint64_t token;
 
     if (r < 0)
