@@ -89,7 +89,7 @@ static void on_returned(void *arg, struct list *jobs, size_t n)
             job_free(&j);
             continue;
         }
-        b->items[i++] = (struct settled){j->id, j};
+        b->items[i++] = (struct settled){j->id, j->tenure, j};
     }
     if (b == NULL)
         return;

@@ -128,6 +128,7 @@ static void tell(struct finish *x)
         struct settled *s = &x->told->items[i];
 
         s->id = o->job->id;
+        s->tenure = o->job->tenure;
         s->again = NULL;
         if (o->stale)
             log_warn("commit", LOG_EVENT("outcome_stale"),
@@ -149,7 +150,7 @@ static void finished(struct writer_request *r, int result,
 
     if (result == 0)
         tell(x);
-    else if (result != -ECANCELED && result != -EPIPE)
+    else if (result != -ECANCELED && result != -EPIPE && result != -ESTALE)
         log_error("commit", LOG_EVENT("outcomes_not_stored"),
                   LOG_INT("jobs", x->count),
                   LOG_ERR(err)); /* the ids stay held: nothing fires twice */

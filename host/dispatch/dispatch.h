@@ -21,6 +21,13 @@
 
 struct dispatch;
 
+/* Whether a job that has been given may be run now. */
+enum permit {
+    PERMIT_RUN,
+    PERMIT_WAIT, /* not now: it is asked for again a little later */
+    PERMIT_DROP  /* not by us: it is freed, nobody is told */
+};
+
 struct dispatch_settings {
     unsigned workers; /* 0: one per CPU */
     unsigned
@@ -36,6 +43,8 @@ struct dispatch_settings {
     /* Marks jobs RUNNING in the store before they are run; blocks. */
     int (*mark_running)(void *arg, struct job **jobs, size_t n,
                         struct err *err);
+    /* Asked right before each job is run; NULL: always.  Must not block. */
+    enum permit (*permit)(void *arg, const struct job *j);
     void (*room)(
         void *arg); /* there is room again; under our lock: must not block or
                                 call back */

@@ -19,10 +19,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BATCH_NS 1000000      /* what a batch should take */
-#define HAND_ON 32            /* ended attempts handed on at once */
-#define SHORT_NS 5000000      /* after a job could not be begun */
-#define UNMARKED_NS 100000000 /* after the store did not take a mark */
+#define BATCH_NS 1000000        /* what a batch should take */
+#define HAND_ON 32              /* ended attempts handed on at once */
+#define SHORT_NS 5000000        /* after a job could not be begun */
+#define UNMARKED_NS 100000000   /* after the store did not take a mark */
+#define UNPERMITTED_NS 20000000 /* after "not now" */
 
 static _Thread_local struct worker *self; /* NULL: not one of ours */
 
@@ -169,6 +170,15 @@ static void put_back(struct worker *w, struct job *j, int64_t rest_ns)
     atomic_fetch_sub(&d->underway, j != NULL ? 2u : 1u);
 }
 
+/* It will not be begun here. */
+static void uncount(struct worker *w)
+{
+    pthread_mutex_lock(&w->d->mtx);
+    w->slot->open--;
+    bucket_return(&w->slot->bucket, 1);
+    pthread_mutex_unlock(&w->d->mtx);
+}
+
 /* The clock was set back since the job was due: it has to wait again. */
 static void give_back_early(struct worker *w, struct job *j)
 {
@@ -177,10 +187,7 @@ static void give_back_early(struct worker *w, struct job *j)
 
     list_init(&one);
     list_push(&one, &j->link);
-    pthread_mutex_lock(&d->mtx);
-    w->slot->open--;
-    bucket_return(&w->slot->bucket, 1);
-    pthread_mutex_unlock(&d->mtx);
+    uncount(w);
     d->set.returned(d->set.arg, &one, 1);
     atomic_fetch_sub(&d->underway, 1);
 }
@@ -230,8 +237,25 @@ static bool run_job(struct worker *w, struct job *j)
     return true;
 }
 
+static enum permit permit(const struct dispatch *d, const struct job *j)
+{
+    return d->set.permit == NULL ? PERMIT_RUN : d->set.permit(d->set.arg, j);
+}
+
 static bool try_job(struct worker *w, struct job *j)
 {
+    switch (permit(w->d, j)) {
+    case PERMIT_RUN:
+        break;
+    case PERMIT_WAIT:
+        put_back(w, j, UNPERMITTED_NS);
+        return false;
+    case PERMIT_DROP:
+        uncount(w);
+        job_free(&j);
+        atomic_fetch_sub(&w->d->underway, 1);
+        return true;
+    }
     if (clock_wall_ms() >= j->due_ms)
         return run_job(w, j);
     give_back_early(w, j);

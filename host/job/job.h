@@ -70,6 +70,7 @@ struct job {
     int64_t created_ms;   /* when it was accepted */
     const struct app_name *app;
     uint32_t shard;      /* given by the store: whose firing is one owner's */
+    uint32_t tenure;     /* of the seat (store/writer.h) when it was handed out */
     uint32_t version;    /* 1, +1 with each replace or reschedule */
     uint32_t attempt;    /* attempts already ended; 0 for a fresh job */
     uint8_t state;       /* enum job_state */

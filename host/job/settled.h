@@ -11,6 +11,7 @@
 
 struct settled {
     int64_t id;
+    uint32_t tenure; /* the job's; an earlier one than ours: of no meaning */
     /* Another attempt is due: the job as the store has it now; owned. */
     struct job *again;
 };

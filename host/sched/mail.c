@@ -35,17 +35,37 @@ void sched_post(struct sched *s, struct letter *letter, enum mail kind)
 
 /* ---- reading the mail -------------------------------------------------------- */
 
+static void free_jobs(struct list *jobs)
+{
+    for (struct list *e; (e = list_pop(jobs)) != NULL;) {
+        struct job *j = list_of(e, struct job, link);
+
+        job_free(&j);
+    }
+}
+
 static void read_loaded(struct sched *s, struct load_work *work, int64_t now)
 {
+    struct load_result *r = &work->request.load.r;
+
     s->requests--;
     if (work->result < 0) { /* nothing was loaded */
-        work->request.load.r.reached = 0;
-        list_init(&work->request.load.r.jobs);
+        r->reached = 0;
+        list_init(&r->jobs);
+    } else if (work->request.tenure != s->window.tenure) {
+        r->reached = 0;
+        free_jobs(&r->jobs);
     }
-    if (work->backlog)
-        plan_backlog_loaded(&s->plan, &s->window, &work->request.load.r, now);
-    else
-        plan_main_loaded(&s->plan, &s->window, &work->request.load.r, now);
+    switch (work->lane) {
+    case PLAN_BACKLOG:
+        plan_backlog_loaded(&s->plan, &s->window, r, now);
+        break;
+    case PLAN_GAINED:
+        plan_gained_loaded(&s->plan, &s->window, r, now);
+        break;
+    default:
+        plan_main_loaded(&s->plan, &s->window, r, now);
+    }
 }
 
 static void read_settled(struct sched *s, struct settled_batch *b, int64_t now)
@@ -54,6 +74,10 @@ static void read_settled(struct sched *s, struct settled_batch *b, int64_t now)
         struct hold *h = window_find(&s->window, b->items[i].id);
         struct job *again = b->items[i].again;
 
+        if (b->items[i].tenure != s->window.tenure) {
+            job_free(&again);
+            continue;
+        }
         if (h != NULL && wishes_settled(&s->wishes, h, again != NULL)) {
             job_free(&again);
             continue;
@@ -66,10 +90,25 @@ static void read_settled(struct sched *s, struct settled_batch *b, int64_t now)
     free(b);
 }
 
+/* False without memory. */
+static bool meet(struct sched *s, struct wish *wish)
+{
+    int64_t number = wish->number;
+
+    if (!sched_own_wish(s, wish)) {
+        wish_free(&wish);
+        return true;
+    }
+    if (wishes_meet(&s->wishes, &s->window, wish) == 0)
+        return true;
+    sched_disown_wish(s, number);
+    return false;
+}
+
 static void read_wish_list(struct sched *s, struct wishes_work *work)
 {
+    bool whole = work->result == 0 && work->request.tenure == s->window.tenure;
     size_t n = 0;
-    bool whole = work->result == 0;
 
     s->requests--;
     s->wish_reading = false;
@@ -81,15 +120,18 @@ static void read_wish_list(struct sched *s, struct wishes_work *work)
             wish_free(&wish);
             continue;
         }
-        whole = wishes_meet(&s->wishes, &s->window, wish) == 0;
+        whole = meet(s, wish);
         if (whole)
             s->last_wish = number;
         n++;
     }
-    if (!whole || n == WISHES_MOST)
+    if (!whole || n == WISHES_MOST) {
         atomic_store(&s->wished, true);
-    else
-        s->wishes_met = true;
+        return;
+    }
+    s->wishes_met = s->wishes_met || s->wish_fresh;
+    if (s->set.shared) /* an earlier number may still become visible */
+        s->last_wish = 0;
 }
 
 static void read_decided(struct sched *s, struct change_work *work, int64_t now)
@@ -99,10 +141,15 @@ static void read_decided(struct sched *s, struct change_work *work, int64_t now)
     struct job *job;
 
     s->requests--;
+    if (work->request.tenure != s->window.tenure) {
+        change_work_free(&work);
+        return;
+    }
     if (result == -ENOENT && work->request.decide.verdict == VERDICT_OK) {
         sched_request_decision(s, work, VERDICT_LATE); /* it has ended */
         return;
     }
+    sched_disown_wish(s, work->wish->number);
     job = wishes_decided(&s->wishes, &s->window, &work);
     if (job != NULL)
         plan_take(&s->plan, &s->window, job, now);
@@ -182,6 +229,9 @@ static void read_missed(struct sched *s)
 
 void sched_read_mail(struct sched *s)
 {
+    /* News of shards are older than letters that came after them; letters
+     * that came before them have to be read first. */
+    struct shard_news news = sched_take_news(s);
     struct list letters;
 
     list_init(&letters);
@@ -189,6 +239,7 @@ void sched_read_mail(struct sched *s)
     for (struct list *e; (e = list_pop(&letters)) != NULL;)
         read_letter(s, list_of(e, struct letter, link), clock_wall_ms());
     read_missed(s);
+    sched_read_news(s, &news);
 }
 
 /* ---- posting; other threads --------------------------------------------------- */

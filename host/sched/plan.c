@@ -95,7 +95,7 @@ static void catch_up(struct plan *p, struct window *w, int64_t now_ms)
 bool plan_main(struct plan *p, struct window *w, int64_t now_ms,
                struct load_request *q)
 {
-    if (p->main_busy || w->served_count == 0)
+    if (p->main_busy || w->served_count == 0 || w->ours_count == 0)
         return false;
     catch_up(p, w, now_ms);
     if (p->main_done && job_pos_ms(p->cursor) >= now_ms + p->ahead_ms / 2)
@@ -144,7 +144,7 @@ static size_t backlog_want(const struct window *w, const struct window_app *a)
 
 bool plan_backlog(struct plan *p, struct window *w, struct load_request *q)
 {
-    if (p->backlog_busy)
+    if (p->backlog_busy || w->ours_count == 0)
         return false;
     for (size_t i = 0; i < w->app_count; i++) {
         size_t at = (p->turn + i) % w->app_count;
@@ -171,7 +171,7 @@ bool plan_backlog(struct plan *p, struct window *w, struct load_request *q)
     return false;
 }
 
-static void take_all(struct window *w, struct load_result *r, int64_t now_ms)
+void plan_take_loaded(struct window *w, struct load_result *r, int64_t now_ms)
 {
     for (struct list *e; (e = list_pop(&r->jobs)) != NULL;)
         (void)window_take(w, list_of(e, struct job, link), now_ms);
@@ -192,7 +192,7 @@ void plan_main_loaded(struct plan *p, struct window *w, struct load_result *r,
         p->cursor = r->reached;
     if (job_pos_ms(p->cursor) >= now_ms + p->ahead_ms / 2)
         p->main_done = true;
-    take_all(w, r, now_ms);
+    plan_take_loaded(w, r, now_ms);
 }
 
 void plan_backlog_loaded(struct plan *p, struct window *w,
@@ -204,14 +204,14 @@ void plan_backlog_loaded(struct plan *p, struct window *w,
     note_seen(p, r);
     if (r->reached >= b->from)
         b->from = r->reached + 1;
-    take_all(w, r, now_ms);
+    plan_take_loaded(w, r, now_ms);
 }
 
 int64_t plan_wake(const struct plan *p, const struct window *w, int64_t now_ms)
 {
     int64_t at = job_pos_ms(p->cursor) - p->ahead_ms / 2;
 
-    if (p->main_busy || w->served_count == 0)
+    if (p->main_busy || w->served_count == 0 || w->ours_count == 0)
         return INT64_MAX;
     if (at <= now_ms) /* wants to, but has no room: look again soon */
         return now_ms + w->set.overdue_after_ms / 2 + 1;
@@ -243,7 +243,7 @@ static job_pos late_quarter(const struct window *w, job_pos least)
     return some[n * 3 / 4] > least ? some[n * 3 / 4] : least;
 }
 
-static void shed(struct plan *p, struct window *w, job_pos pos)
+void plan_shed(struct plan *p, struct window *w, job_pos pos)
 {
     job_pos limit = late_quarter(w, pos);
     struct hold **late;
@@ -272,6 +272,6 @@ void plan_take(struct plan *p, struct window *w, struct job *job,
         return;
     }
     if (window_room(w) == 0 && window_find(w, job->id) == NULL)
-        shed(p, w, job->pos);
+        plan_shed(p, w, job->pos);
     (void)window_take(w, job, now_ms);
 }

@@ -29,6 +29,8 @@ static void note_trouble(struct sched *s, const char *op, int result,
 
     if (result >= 0 || result == -EPIPE || result == -ECANCELED)
         return;
+    if (result == -ESTALE && s->set.shared)
+        return; /* the slot is lost: others see to that */
     atomic_store(&s->rest_boot_ms, clock_boot_ms() + REST_MS);
     if (log_complain(&s->complaint, clock_boot_ms(), &swallowed))
         log_error("sched", LOG_EVENT("store_refused"), LOG_STR("op", op),
@@ -43,7 +45,7 @@ static void load_done(struct writer_request *r, int result,
 
     note_trouble(s, "load", result, err);
     work->result = result;
-    if (result == 0)
+    if (result == 0 && work->lane != PLAN_GAINED) /* of all shards */
         note_loaded(s, r->load.r.reached);
     sched_post(s, &work->letter, MAIL_LOADED);
 }
@@ -56,19 +58,24 @@ static void submit(struct sched *s, struct writer_request *r,
     r->kind = kind;
     r->done = done;
     r->arg = s;
+    r->tenure = s->window.tenure;
     s->requests++;
     if (writer_submit(s->set.writer, r) < 0)
         done(r, -EPIPE, &err);
 }
 
 void sched_request_load(struct sched *s, const struct load_request *q,
-                        bool backlog)
+                        enum plan_lane lane)
 {
-    struct load_work *work = &s->loads[backlog];
+    struct load_work *work = &s->loads[lane];
 
     work->request = (struct writer_request){.load.q = *q};
     list_init(&work->request.load.r.jobs);
-    work->backlog = backlog;
+    work->lane = lane;
+    if (q->shards != NULL) {
+        work->shards = *q->shards;
+        work->request.load.q.shards = &work->shards;
+    }
     submit(s, &work->request, WRITE_LOAD, load_done);
 }
 
@@ -89,7 +96,7 @@ void sched_request_wishes(struct sched *s)
     *r = (struct writer_request){
         .wishes = {.after = s->last_wish, .cap = WISHES_MOST}};
     list_init(&r->wishes.into);
-    s->wish_reading = true;
+    s->wish_reading = s->wish_fresh = true;
     submit(s, r, WRITE_WISHES, wishes_read);
 }
 

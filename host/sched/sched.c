@@ -22,6 +22,7 @@
 
 #define EXPIRE_MOST 8192  /* jobs made due in one turn */
 #define RETRY_GIVE_MS 100 /* in case a hint about room was lost */
+#define WISH_POLL_MS 25   /* for wishes that others leave for us */
 
 void sched_wake(struct sched *s)
 {
@@ -38,12 +39,23 @@ static int64_t resting(struct sched *s)
     return left > 0 ? left : 0;
 }
 
+static void poll_wishes(struct sched *s)
+{
+    int64_t now = clock_boot_ms();
+
+    if (!s->set.shared || s->window.ours_count == 0 || now < s->wish_at_ms)
+        return;
+    s->wish_at_ms = now + WISH_POLL_MS;
+    atomic_store(&s->wished, true);
+}
+
 static void ask_for_more(struct sched *s, int64_t now)
 {
     struct load_request q;
 
     if (resting(s) > 0)
         return;
+    poll_wishes(s);
     if (atomic_exchange(&s->wished, false)) {
         if (s->wish_reading)
             atomic_store(&s->wished, true);
@@ -53,9 +65,11 @@ static void ask_for_more(struct sched *s, int64_t now)
     if (!s->wishes_met)
         return;
     if (plan_main(&s->plan, &s->window, now, &q))
-        sched_request_load(s, &q, false);
+        sched_request_load(s, &q, PLAN_MAIN);
+    if (plan_gained(&s->plan, &s->window, &q))
+        sched_request_load(s, &q, PLAN_GAINED);
     if (plan_backlog(&s->plan, &s->window, &q))
-        sched_request_load(s, &q, true);
+        sched_request_load(s, &q, PLAN_BACKLOG);
 }
 
 static void show(struct sched *s)
@@ -81,6 +95,7 @@ static int64_t turn(struct sched *s)
     int64_t now, next, plan_at;
 
     sched_read_mail(s);
+    sched_tell_left(s);
     if (atomic_load(&s->paused)) {
         show(s);
         return INT64_MAX;
@@ -96,6 +111,9 @@ static int64_t turn(struct sched *s)
     plan_at = plan_wake(&s->plan, &s->window, now);
     if (resting(s) > 0)
         plan_at = now + resting(s) + 1;
+    if (s->set.shared && s->window.ours_count > 0 &&
+        plan_at > now + WISH_POLL_MS)
+        plan_at = now + WISH_POLL_MS;
     if (s->window.due_count > 0 && next > now + RETRY_GIVE_MS)
         next = now + RETRY_GIVE_MS;
     return next < plan_at ? next : plan_at;
@@ -167,6 +185,7 @@ static void sched_free(struct sched **ps)
     *ps = NULL;
     if (s == NULL)
         return;
+    idset_done(&s->wishes_in_hand);
     if (s->window.wheel != NULL) {
         wishes_forget(&s->window);
         window_done(&s->window);
@@ -201,6 +220,8 @@ int sched_start(const struct sched_settings *set, struct sched **ret,
         return err_set(err, -ENOMEM,
                        "start the scheduler: no timer or no memory");
     }
+    if (set->shared)
+        plan_clear(&s->plan, &s->window, 0);
     r = inbox_init(&s->inbox, set->window.jobs / 2 + 1, true);
     if (r == 0) {
         r = thread_start(&s->thread, "sched", run, s, err);

@@ -33,6 +33,13 @@ struct sched_settings {
     /* Where due jobs go; must not block.  When room() said less than was
      * wanted, sched_room() tells that there is room again. */
     struct window_taker taker;
+    /* Several instances share the store: no shard is ours until sched_gained,
+     * and others leave wishes for us that nobody here tells of. */
+    bool shared;
+    /* Nothing of these shards (of sched_leaving) is in memory or under way any
+     * more.  Scheduler's thread; must not block. */
+    void (*left)(void *arg, const struct shard_set *shards);
+    void *left_arg;
 };
 
 int sched_start(const struct sched_settings *set, struct sched **ret,
@@ -63,6 +70,20 @@ void sched_settled(struct sched *s, struct settled_batch *batch);
 
 void sched_wished(struct sched *s); /* there are new wishes in the store */
 void sched_room(struct sched *s);   /* the taker has room again */
+
+/* ---- shards; only when the store is shared --------------------------------- */
+
+/* How far the scheduler has looked: what store_acquire() wants to know.
+ * Writer's thread only. */
+job_pos sched_loaded(const struct sched *s);
+/* These shards have been acquired.  Writer's thread only, at once. */
+void sched_gained(struct sched *s, const struct shard_set *shards);
+/* They are to be given back: left() tells, one after the other, when nothing
+ * of them is here any more.  Any thread. */
+void sched_leaving(struct sched *s, const struct shard_set *shards);
+/* The slot is lost: everything is dropped, nothing that was handed on will be
+ * settled, and no shard is ours.  Writer's thread only, with the new tenure. */
+void sched_fenced(struct sched *s, uint32_t tenure);
 
 /* For status pages. */
 struct sched_view {

@@ -28,6 +28,9 @@ int window_init(struct window *w, const struct window_settings *set,
                 int64_t now_ms)
 {
     *w = (struct window){.set = *set};
+    for (size_t i = 0; i < STORE_SHARDS_MOST; i++)
+        shard_add(&w->ours, (uint32_t)i);
+    w->ours_count = STORE_SHARDS_MOST;
     w->wheel = wheel_new(now_ms);
     return w->wheel == NULL ? -ENOMEM : 0;
 }
@@ -119,7 +122,7 @@ struct hold *window_find(const struct window *w, int64_t id)
     return idset_get(&w->ids, id);
 }
 
-struct hold *window_claim(struct window *w, int64_t id)
+struct hold *window_claim(struct window *w, int64_t id, uint32_t shard)
 {
     struct hold *h = calloc(1, sizeof(*h));
 
@@ -128,12 +131,14 @@ struct hold *window_claim(struct window *w, int64_t id)
     timer_init(&h->timer);
     list_init(&h->wishes);
     h->id = id;
+    h->shard = (uint16_t)shard;
     h->app = HOLD_NO_APP;
     h->state = HOLD_CHANGING;
     if (idset_add(&w->ids, id, h) < 0) {
         free(h);
         return NULL;
     }
+    w->held_of[h->shard]++;
     return h;
 }
 
@@ -185,6 +190,10 @@ enum window_answer window_take(struct window *w, struct job *job,
         job_drop(job);
         return WINDOW_KNOWN;
     }
+    if (!shard_in(&w->ours, job->shard)) {
+        job_drop(job);
+        return WINDOW_PARKED;
+    }
     a = window_app(w, job->app);
     if (a == NULL || !a->served) {
         w->parked++;
@@ -193,7 +202,7 @@ enum window_answer window_take(struct window *w, struct job *job,
     }
     if (window_room(w) == 0)
         return turn_away(a, job);
-    h = window_claim(w, job->id);
+    h = window_claim(w, job->id, job->shard);
     if (h == NULL)
         return turn_away(a, job);
     h->app = a->name->index;
@@ -235,6 +244,7 @@ void window_drop(struct window *w, struct hold **ph)
         w->apps[h->app].held--;
         w->apps[h->app].overdue_held -= h->was_overdue;
     }
+    w->held_of[h->shard]--;
     idset_remove(&w->ids, h->id);
     hold_free(h);
 }
@@ -266,6 +276,7 @@ static size_t take_front(struct window *w, struct list *q, size_t n,
         struct hold *h = window_find(w, j->id);
 
         assert(h != NULL && h->job == j);
+        j->tenure = w->tenure;
         h->job = NULL;
         h->state = HOLD_GIVEN;
         list_push(out, &j->link);
@@ -349,22 +360,90 @@ size_t window_evict(struct window *w)
     return done;
 }
 
-void window_park(struct window *w, struct window_app *a)
+/* ---- letting go -------------------------------------------------------------- */
+
+/* Drops what f() is true for.  Dropping moves the set's slots: anew after each
+ * sweep that dropped some. */
+static void drop_where(struct window *w,
+                       bool (*f)(const struct hold *h, const void *arg),
+                       const void *arg)
 {
     bool again;
 
-    window_serve(w, a, false);
-    a->backlog = a->missed = (struct range){0};
-    do { /* dropping moves slots: start anew after each sweep that dropped some */
+    do {
         size_t at = 0;
 
         again = false;
         for (struct hold *h; (h = idset_next(&w->ids, &at)) != NULL;) {
-            if (h->app != a->name->index ||
-                (h->state != HOLD_WAITING && h->state != HOLD_DUE))
+            if (!f(h, arg))
                 continue;
             window_drop(w, &h);
             again = true;
         }
     } while (again);
+}
+
+static bool is_idle(const struct hold *h)
+{
+    return h->state == HOLD_WAITING || h->state == HOLD_DUE;
+}
+
+static bool is_idle_of_app(const struct hold *h, const void *arg)
+{
+    const struct window_app *a = arg;
+
+    return h->app == a->name->index && is_idle(h);
+}
+
+void window_park(struct window *w, struct window_app *a)
+{
+    window_serve(w, a, false);
+    a->backlog = a->missed = (struct range){0};
+    drop_where(w, is_idle_of_app, a);
+}
+
+static bool is_idle_of_shards(const struct hold *h, const void *arg)
+{
+    return is_idle(h) && shard_in(arg, h->shard);
+}
+
+static void set_ours(struct window *w, const struct shard_set *shards, bool on)
+{
+    for (uint32_t i = 0; i < STORE_SHARDS_MOST; i++) {
+        if (!shard_in(shards, i))
+            continue;
+        if (on)
+            shard_add(&w->ours, i);
+        else
+            shard_remove(&w->ours, i);
+    }
+    w->ours_count = shard_count(&w->ours);
+}
+
+void window_gain(struct window *w, const struct shard_set *shards)
+{
+    set_ours(w, shards, true);
+}
+
+void window_leave(struct window *w, const struct shard_set *shards)
+{
+    set_ours(w, shards, false);
+    drop_where(w, is_idle_of_shards, shards);
+}
+
+static bool is_any(const struct hold *h, const void *arg)
+{
+    (void)h;
+    (void)arg;
+    return true;
+}
+
+void window_clear(struct window *w, uint32_t tenure)
+{
+    drop_where(w, is_any, NULL);
+    w->ours = (struct shard_set){{0}};
+    w->ours_count = 0;
+    w->tenure = tenure;
+    for (size_t i = 0; i < w->app_count; i++)
+        w->apps[i].backlog = w->apps[i].missed = (struct range){0};
 }

@@ -5,12 +5,17 @@
  *
  * An id that is held is never taken a second time: that is what makes it
  * harmless to read a range of the store twice.
+ *
+ * Only jobs of shards that are ours are taken.  A shard that is to be given
+ * back is no longer ours from the first moment: what waits is let go, what was
+ * given away stays held until it is settled.
  */
 #ifndef ONTIME_SCHED_WINDOW_H
 #define ONTIME_SCHED_WINDOW_H
 
 #include "base/idset.h"
 #include "job/job.h"
+#include "store/slots.h"
 #include "wheel/wheel.h"
 
 #include <stdbool.h>
@@ -59,6 +64,7 @@ struct hold { /* one id in the window */
     int64_t id;
     uint32_t app; /* index, or HOLD_NO_APP */
     uint32_t bytes;
+    uint16_t shard;
     uint8_t state;
     bool was_overdue;
     bool ended; /* settled without another attempt; only wishes keep it */
@@ -77,6 +83,10 @@ struct window {
     size_t app_count;
     size_t served_count;
     int64_t parked; /* jobs turned away because their app is not served */
+    struct shard_set ours; /* all, until told otherwise */
+    size_t ours_count;
+    uint32_t held_of[STORE_SHARDS_MOST]; /* by shard, in any state */
+    uint32_t tenure; /* what is given away is marked with it */
 };
 
 int window_init(struct window *w, const struct window_settings *set,
@@ -92,8 +102,17 @@ void window_park(struct window *w, struct window_app *a);
 size_t window_room(
     const struct window *w); /* how many more jobs may be taken */
 
+/* These shards are ours now. */
+void window_gain(struct window *w, const struct shard_set *shards);
+/* They are to be ours no longer: what waits or is due is let go. */
+void window_leave(struct window *w, const struct shard_set *shards);
+/* Nothing is held any more, no shard is ours, a new tenure begins.  Wishes that
+ * hang on ids are the caller's. */
+void window_clear(struct window *w, uint32_t tenure);
+
 enum window_answer { WINDOW_TAKEN, WINDOW_KNOWN, WINDOW_PARKED, WINDOW_FULL };
-/* Takes a job over.  KNOWN and PARKED: it was freed.  FULL: it was freed, and
+/* Takes a job over.  KNOWN and PARKED (nobody serves its app, or its shard is
+ * not ours): it was freed.  FULL: it was freed, and
  * its app's missed range now covers it. */
 enum window_answer window_take(struct window *w, struct job *job,
                                int64_t now_ms);
@@ -112,6 +131,6 @@ void window_drop(struct window *w, struct hold **ph);
 /* Takes the job out of wheel or queue; the id stays held, CHANGING. */
 void window_grab(struct window *w, struct hold *h);
 /* Holds an id without a job, CHANGING.  NULL: no memory. */
-struct hold *window_claim(struct window *w, int64_t id);
+struct hold *window_claim(struct window *w, int64_t id, uint32_t shard);
 
 #endif

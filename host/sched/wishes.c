@@ -51,7 +51,7 @@ static int meet(const struct wishes *x, struct window *w,
     bool idle = h == NULL || is_idle(h);
 
     if (h == NULL)
-        h = window_claim(w, work->id);
+        h = window_claim(w, work->id, work->wish->shard);
     if (h == NULL)
         return -ENOMEM;
     list_push(&h->wishes, &work->link);

@@ -5,9 +5,12 @@ host_store_libstore_a_SOURCES = \
 	host/store/name.c \
 	host/store/name.h \
 	host/store/ops.h \
+	host/store/rendezvous.c \
 	host/store/slots.h \
 	host/store/store.c \
 	host/store/store.h \
+	host/store/tenure.c \
+	host/store/tenure.h \
 	host/store/writer.c \
 	host/store/writer.h \
 	host/store/sqlite/apps.c \

@@ -224,6 +224,7 @@ struct wish {
     struct list link;
     int64_t number;
     int64_t job_id;
+    uint32_t shard; /* the job's */
     enum change_kind kind;
     int64_t due_ms;      /* RESCHEDULE */
     struct job *content; /* REPLACE; owned by the wish */

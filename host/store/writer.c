@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "metrics/metrics.h"
+#include "store/tenure.h"
 
 #define NICE 3
 #define BACKOFF_MIN_MS 50
@@ -47,6 +48,7 @@ struct writer {
     bool ended;          /* somebody joins, or has joined, the thread */
 
     atomic_bool healthy; /* any thread */
+    atomic_uint tenure;  /* likewise; the writer's thread changes it */
 
     /* frozen before the thread starts */
     pthread_t thread;
@@ -56,6 +58,8 @@ struct writer {
     } meters[KINDS];
 
     /* the thread's own */
+    void (*stale)(void *arg); /* NULL: nobody asked */
+    void *stale_arg;
     struct log_complaint complaint;
     int64_t busy_ns[KINDS]; /* not yet counted, less than a millisecond */
 };
@@ -79,14 +83,18 @@ static size_t rows_of(const struct writer_request *r)
     }
 }
 
-static int perform(struct store_session *x, struct writer_request *r,
-                   struct err *err)
+static int perform(struct writer *w, struct writer_request *r, struct err *err)
 {
+    uint32_t tenure = atomic_load(&w->tenure);
+    struct store_session *x = w->x;
+
+    if (tenure_is_past(r, tenure))
+        return err_set(err, -ESTALE, "the slot has been lost meanwhile");
     switch (r->kind) {
     case WRITE_PUT:
         return store_put(x, &r->put, err);
     case WRITE_FINISH:
-        return store_finish(x, &r->finish, err);
+        return tenure_finish(x, &r->finish, tenure, err);
     case WRITE_LOAD:
         return store_load_due(x, &r->load.q, &r->load.r, err);
     case WRITE_RUNNING:
@@ -178,12 +186,14 @@ static int insist(struct writer *w, struct writer_request *r, struct err *err)
         int result;
 
         *err = (struct err){0};
-        result = perform(w->x, r, err);
+        result = perform(w, r, err);
         count(w, r, result, clock_mono_ns() - ns);
         if (result >= 0 || !err->retry) {
             atomic_store(&w->healthy, true);
             if (log_calm(&w->complaint))
                 log_info("store", LOG_EVENT("store_is_back"));
+            if (result == -ESTALE && w->stale != NULL)
+                w->stale(w->stale_arg);
             return result;
         }
         atomic_store(&w->healthy, false);
@@ -430,51 +440,26 @@ int writer_submit(struct writer *w, struct writer_request *r)
     return result;
 }
 
-struct rendezvous { /* of writer_run and its request */
-    pthread_mutex_t mtx;
-    pthread_cond_t done;
-    bool over;
-    int result;
-    struct err err;
-};
-
-static void run_done(struct writer_request *r, int result,
-                     const struct err *err)
-{
-    struct rendezvous *v = r->arg;
-
-    (void)pthread_mutex_lock(&v->mtx);
-    v->over = true;
-    v->result = result;
-    v->err = *err;
-    (void)pthread_cond_signal(&v->done);
-    (void)pthread_mutex_unlock(&v->mtx);
-}
-
-int writer_run(struct writer *w, struct writer_request *r, struct err *err)
-{
-    struct rendezvous v = {.mtx = PTHREAD_MUTEX_INITIALIZER,
-                           .done = PTHREAD_COND_INITIALIZER};
-    int result;
-
-    assert(!pthread_equal(pthread_self(), w->thread));
-    r->done = run_done;
-    r->arg = &v;
-    result = writer_submit(w, r);
-    if (result < 0)
-        return err_set(err, result, "the store's writer has stopped");
-    (void)pthread_mutex_lock(&v.mtx);
-    while (!v.over)
-        (void)pthread_cond_wait(&v.done, &v.mtx);
-    (void)pthread_mutex_unlock(&v.mtx);
-    (void)pthread_mutex_destroy(&v.mtx);
-    (void)pthread_cond_destroy(&v.done);
-    if (v.result < 0 && err != NULL)
-        *err = v.err;
-    return v.result;
-}
-
 bool writer_healthy(const struct writer *w)
 {
     return atomic_load(&w->healthy);
+}
+
+uint32_t writer_tenure(const struct writer *w)
+{
+    return atomic_load(&w->tenure);
+}
+
+uint32_t writer_new_tenure(struct writer *w)
+{
+    assert(pthread_equal(pthread_self(), w->thread));
+    return atomic_fetch_add(&w->tenure, 1) + 1;
+}
+
+void writer_tell_stale(struct writer *w, void (*stale)(void *arg), void *arg)
+{
+    (void)pthread_mutex_lock(&w->mtx);
+    w->stale = stale;
+    w->stale_arg = arg;
+    (void)pthread_mutex_unlock(&w->mtx);
 }

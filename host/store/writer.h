@@ -21,6 +21,15 @@ struct writer_request;
 typedef void writer_done_fn(struct writer_request *r, int result,
                             const struct err *err);
 
+/*
+ * Tenure: which claim of a slot the session works for, counted from 0; a store
+ * with one instance at a time stays at 0.  What the scheduler has read or
+ * handed out in one tenure means nothing in the next: loads and decisions of
+ * another tenure (request.tenure) and marks of jobs that were handed out in one
+ * (job.tenure) are answered -ESTALE without a look at the store, outcomes of
+ * such jobs are stale.
+ */
+
 enum writer_kind {
     WRITE_PUT,
     WRITE_FINISH,
@@ -68,6 +77,7 @@ struct writer_request {
     };
     writer_done_fn *done;
     void *arg;
+    uint32_t tenure; /* LOAD, DECIDE: in which it was decided to ask */
 };
 
 int writer_start(struct store *s, struct writer **ret, struct err *err);
@@ -82,5 +92,12 @@ int writer_submit(struct writer *w, struct writer_request *r);
 /* As submit, and waits for the end: for control-plane calls. 0 or negative. */
 int writer_run(struct writer *w, struct writer_request *r, struct err *err);
 bool writer_healthy(const struct writer *w);
+uint32_t writer_tenure(const struct writer *w); /* any thread */
+/* A new tenure begins; returns it.  Only for the function of a WRITE_CALL, on
+ * the writer's thread. */
+uint32_t writer_new_tenure(struct writer *w);
+/* Who is told, on the writer's thread, of each request that was answered
+ * -ESTALE: perhaps the slot has a new owner.  Before anything is submitted. */
+void writer_tell_stale(struct writer *w, void (*stale)(void *arg), void *arg);
 
 #endif

@@ -329,7 +329,8 @@ static void rig_end_done(struct writer_request *q, int result,
     assert_int_equal(result, 0);
     assert_false(w->outcome.stale);
     w->told->count = 1;
-    w->told->items[0] = (struct settled){w->outcome.job->id, NULL};
+    w->told->items[0] =
+        (struct settled){.id = w->outcome.job->id, .again = NULL};
     if (w->outcome.kind == OUTCOME_RETRY) {
         w->told->items[0].again = w->outcome.job;
         w->outcome.job = NULL;

@@ -199,7 +199,7 @@ static void a_job_that_is_returned_is_given_again(void **state)
     id = rig_put(&rig, rig.a, 1, clock_wall_ms(), 0);
     rig_until(rig_times(&rig, id, NULL) == 1);
     b->count = 1;
-    b->items[0] = (struct settled){id, rig_fetch(&rig, id)};
+    b->items[0] = (struct settled){.id = id, .again = rig_fetch(&rig, id)};
     sched_settled(rig.sched, b); /* from a thread that is not the writer's */
     rig_until(rig_times(&rig, id, NULL) == 2);
     rig_end(&rig, id, OUTCOME_DONE, 0);

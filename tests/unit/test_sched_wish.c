@@ -341,7 +341,7 @@ static void a_stop_does_not_wait_for_decisions(void **state)
 
         assert_non_null(b);
         b->count = 1;
-        b->items[0] = (struct settled){id, rig_fetch(&rig, id)};
+        b->items[0] = (struct settled){.id = id, .again = rig_fetch(&rig, id)};
         sched_settled(rig.sched,
                       b); /* wishes hang on it: each is tried, in vain */
     }

@@ -374,7 +374,7 @@ static void a_grabbed_job_cannot_fire(void **state)
     window_grab(&w, h);
     assert_int_equal(w.due_count, 0);
     assert_int_equal(window_find(&w, 2)->state, HOLD_CHANGING);
-    h = window_claim(&w, 3);
+    h = window_claim(&w, 3, 0);
     assert_non_null(h);
     assert_int_equal(take(3, a, NOW), WINDOW_KNOWN);
     for (int64_t id = 1; id <= 3; id++) {
