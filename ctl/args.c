@@ -34,6 +34,22 @@ const struct opt_row args_options[OPTS] = {
     [OPT_DATA] = {"data", 'd', "JSON",
                   "the job's data, a JSON object; @FILE reads a file, - the "
                   "standard input"},
+    [OPT_KAFKA] = {"kafka", 0, "HOST:PORT",
+                   "the brokers (default: the "
+                   "daemon's)"},
+    [OPT_KAFKA_CONFIG] = {"kafka-config", 'F', "FILE",
+                          "further settings of librdkafka, NAME=VALUE lines"},
+    [OPT_MATCH] = {"match", 'm', "PATTERN",
+                   "what a record's key is: {key} or {id} of its job, and what "
+                   "stands around it"},
+    [OPT_HEADER] = {"header", 0, "NAME",
+                    "the pattern is of this header, not of the key"},
+    [OPT_SINCE] = {"since", 0, "TIME",
+                   "what finished then or later; or 2h, 30d: so long ago"},
+    [OPT_UNTIL] = {"until", 0, "TIME", "what finished before"},
+    [OPT_MEMORY] = {"memory", 0, "MB", "use no more than this (default 1024)"},
+    [OPT_IGNORE_UNKNOWN] = {"ignore-unknown", 0, NULL,
+                            "records of no known job are no difference"},
 };
 
 static enum opt by_name(const char *name, size_t len)

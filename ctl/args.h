@@ -31,6 +31,14 @@ enum opt {
     OPT_PRIORITY,
     OPT_IDEMPOTENCY,
     OPT_DATA,
+    OPT_KAFKA,
+    OPT_KAFKA_CONFIG,
+    OPT_MATCH,
+    OPT_HEADER,
+    OPT_SINCE,
+    OPT_UNTIL,
+    OPT_MEMORY,
+    OPT_IGNORE_UNKNOWN,
     OPTS
 };
 

@@ -15,6 +15,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "ask.h"
+#include "audit.h"
 #include "base/clock.h"
 #include "build.h"
 #include "input.h"
@@ -25,70 +27,9 @@
 #define WATCH_MS 2000
 #define SENT_MAX ((size_t)64 << 20)
 
-/* ---- asking -------------------------------------------------------------- */
-
 static const char *opt(const struct ctl *c, enum opt o)
 {
     return c->args->opt[o];
-}
-
-static enum ctl_exit usage(struct ctl *c, const struct err *err)
-{
-    (void)fputs("ontimectl: ", c->err);
-    print_text(c->err, err->text, strlen(err->text));
-    (void)fprintf(c->err, "\nTry: ontimectl help %s\n", c->args->command);
-    return CTL_USAGE;
-}
-
-/* What the daemon sent, untouched; on a terminal still harmless, and JSON. */
-static void print_raw(struct ctl *c, const struct buf *body)
-{
-    if (isatty(fileno(c->out)) == 1)
-        print_text(c->out, body->data, body->len);
-    else
-        (void)fwrite(body->data, 1, body->len, c->out);
-    if (body->len > 0 && body->data[body->len - 1] != '\n')
-        (void)fputc('\n', c->out);
-}
-
-static enum ctl_exit refused(struct ctl *c, const struct answer *a)
-{
-    cJSON *doc = cJSON_ParseWithLength(a->body.data, a->body.len);
-
-    if (opt(c, OPT_JSON) != NULL)
-        print_raw(c, &a->body);
-    view_problem(c->err, a->status, doc,
-                 (struct span){a->body.data, a->body.len});
-    cJSON_Delete(doc);
-    return CTL_REFUSED;
-}
-
-/* CTL_OK: a is a good answer, to be ended with answer_done().  Otherwise all
- * has been said. */
-static enum ctl_exit ask(struct ctl *c, const char *method, struct buf *path,
-                         struct span body, struct answer *a)
-{
-    enum ctl_exit x = CTL_OK;
-    struct err err;
-
-    if (buf_cstr(path) == NULL) {
-        (void)fputs("ontimectl: out of memory\n", c->err);
-        return CTL_REFUSED;
-    }
-    if (client_call(c->client, method, path->data, body, a, &err) < 0) {
-        (void)fputs("ontimectl: ", c->err);
-        print_text(c->err, err.text, strlen(err.text));
-        (void)fputs("\nIs ontimed running?  Another address: -s SOCKET, "
-                    "-u URL, or ONTIME_SOCKET or ONTIME_URL\nin the "
-                    "environment.\n",
-                    c->err);
-        return CTL_UNREACHABLE;
-    }
-    if (a->status < 200 || a->status > 299) {
-        x = refused(c, a);
-        answer_done(a);
-    }
-    return x;
 }
 
 /* ---- showing ------------------------------------------------------------- */
@@ -103,7 +44,7 @@ static enum ctl_exit print_answer(struct ctl *c, struct answer *a,
     cJSON *doc = NULL;
 
     if (opt(c, OPT_JSON) != NULL) {
-        print_raw(c, &a->body);
+        ask_raw(c, &a->body);
     } else if (show == NULL) {
         print_text(c->out, a->body.data, a->body.len);
     } else {
@@ -205,7 +146,7 @@ static enum ctl_exit jobs_page(struct ctl *c, int64_t limit, char after[32],
     (void)snprintf(after, 32, "%s",
                    cJSON_IsString(next) ? next->valuestring : "");
     if (opt(c, OPT_JSON) != NULL)
-        print_raw(c, &a.body);
+        ask_raw(c, &a.body);
     else
         view_jobs(c->out, doc, clock_wall_ms(), first);
     cJSON_Delete(doc);
@@ -252,7 +193,7 @@ static enum ctl_exit run_jobs(struct ctl *c)
     struct err err;
 
     if (check_limit(c, &err) < 0)
-        return usage(c, &err);
+        return ask_usage(c, &err);
     return repeat(c, jobs_once);
 }
 
@@ -264,7 +205,7 @@ static enum ctl_exit run_executions(struct ctl *c)
     struct err err;
 
     if (check_limit(c, &err) < 0)
-        return usage(c, &err);
+        return ask_usage(c, &err);
     buf_adds(&path, "/api/v1/executions");
     build_param(&path, "app", opt(c, OPT_APP));
     build_param(&path, "limit", opt(c, OPT_LIMIT));
@@ -299,7 +240,7 @@ static enum ctl_exit run_job(struct ctl *c)
 
     if (build_job_path(&path, c->args->operand[0], "", &err) < 0) {
         buf_done(&path);
-        return usage(c, &err);
+        return ask_usage(c, &err);
     }
     x = ask(c, "GET", &path, (struct span){0}, &a);
     if (x == CTL_OK && opt(c, OPT_JSON) != NULL) {
@@ -360,7 +301,7 @@ static enum ctl_exit run_schedule(struct ctl *c)
         r = build_schedule(&body, c->args, (struct span){data.data, data.len},
                            clock_wall_ms(), &err);
     if (r < 0) {
-        x = usage(c, &err);
+        x = ask_usage(c, &err);
     } else {
         buf_adds(&path, "/api/v1/jobs");
         x = send_change(c, "POST", &path, (struct span){body.data, body.len});
@@ -380,7 +321,7 @@ static enum ctl_exit change_job(struct ctl *c, const char *method,
     struct err err;
 
     if (build_job_path(&path, c->args->operand[0], tail, &err) < 0)
-        x = usage(c, &err);
+        x = ask_usage(c, &err);
     else
         x = send_change(c, method, &path, body);
     buf_done(&path);
@@ -400,7 +341,7 @@ static enum ctl_exit run_cancel(struct ctl *c)
     if (c->args->operands > 0 || !by_key) {
         (void)err_set(&err, -EINVAL,
                       "either a job's number, or --app and --key");
-        return usage(c, &err);
+        return ask_usage(c, &err);
     }
     buf_adds(&path, "/api/v1/jobs");
     build_param(&path, "app", opt(c, OPT_APP));
@@ -418,7 +359,7 @@ static enum ctl_exit run_reschedule(struct ctl *c)
 
     buf_adds(&body, "{\"scheduledTime\":");
     if (build_time(&body, c->args, clock_wall_ms(), &err) < 0) {
-        x = usage(c, &err);
+        x = ask_usage(c, &err);
     } else {
         buf_addc(&body, '}');
         x = change_job(c, "PUT", "/schedule",
@@ -462,6 +403,12 @@ const struct command commands_table[] = {
     {"reschedule", "ID", 1, 1, B(AT) | B(IN), run_reschedule,
      "Gives a job another due time."},
     {"run", "ID", 1, 1, 0, run_run, "Makes a job due now."},
+    {"audit", "TOPIC", 1, 1,
+     B(APP) | B(LIMIT) | B(KAFKA) | B(KAFKA_CONFIG) | B(MATCH) | B(HEADER) |
+         B(SINCE) | B(UNTIL) | B(MEMORY) | B(IGNORE_UNKNOWN),
+     audit_run,
+     "Compares the jobs that have fired with a topic: missing and doubled "
+     "ones.\nExit codes: 0 clean, 1 differences, 2 trouble."},
     {"reload", "", 0, 0, 0, run_reload,
      "Reads the configuration again; says why when it is refused."},
     {"health", "", 0, 0, 0, run_health, "Is it ready?  Exit code 1 when not."},
@@ -487,12 +434,12 @@ enum ctl_exit commands_run(const struct command *cmd, struct ctl *c)
     if (foreign != OPTS) {
         (void)err_set(&err, -EINVAL, "%s does not take --%s", cmd->name,
                       args_options[foreign].name);
-        return usage(c, &err);
+        return ask_usage(c, &err);
     }
     if (c->args->operands < cmd->min || c->args->operands > cmd->max) {
         (void)err_set(&err, -EINVAL, "%s takes %s", cmd->name,
                       cmd->operands[0] != '\0' ? cmd->operands : "nothing");
-        return usage(c, &err);
+        return ask_usage(c, &err);
     }
     return cmd->run(c);
 }

@@ -9,6 +9,7 @@
 
 unit_tests = \
 	tests/unit/test_abi \
+	tests/unit/test_account \
 	tests/unit/test_backoff \
 	tests/unit/test_bucket \
 	tests/unit/test_buf \
@@ -71,6 +72,7 @@ unit_tests = \
 	tests/unit/test_writer \
 	tests/unit/test_zone
 
+tests_unit_test_account_LDADD = $(for_ctl) $(CMOCKA_LIBS)
 tests_unit_test_abi_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_backoff_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_bucket_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
@@ -226,7 +228,8 @@ script_tests = \
 	tests/integration/c10-reload.test \
 	tests/integration/c20-kill9.test \
 	tests/integration/f10-broker-away.test \
-	tests/integration/f20-disk-full.test
+	tests/integration/f20-disk-full.test \
+	tests/integration/x10-audit.test
 
 # Under a sanitizer only these of them run: the others would tell nothing new.
 instrumented_scripts = \
@@ -251,6 +254,7 @@ dist_check_SCRIPTS += $(script_tests) tests/support/run-tap \
 EXTRA_DIST += \
 	.clang-format \
 	tests/fixtures/conf \
+	tests/support/audit.sh \
 	tests/support/kafka.sh \
 	tests/support/kafka/pom.xml \
 	tests/support/ontimed.sh \

@@ -16,6 +16,7 @@
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 1000
+#define HISTORY_MAX 10000
 
 void ops_metrics(struct request *rq)
 {
@@ -142,5 +143,59 @@ void ops_executions(struct request *rq)
         return;
     }
     buf_adds(&rq->out, "]}");
+    request_answer(rq, 200);
+}
+
+/* ---- the whole history --------------------------------------------------- */
+
+static void add_history(void *arg, const struct execution *e)
+{
+    show_history(arg, e);
+}
+
+/* "0-4711", as given out as `next`. */
+static int parse_place(struct request *rq, int64_t at[2])
+{
+    const char *text = uri_param(&rq->uri, "after");
+    char *end;
+
+    if (text == NULL)
+        return 0;
+    errno = 0;
+    at[0] = strtoll(text, &end, 10);
+    if (end > text && end[0] == '-' && end[1] >= '0' && end[1] <= '9') {
+        at[1] = strtoll(end + 1, &end, 10);
+        if (*end == '\0' && errno == 0 && at[0] >= 0)
+            return 0;
+    }
+    request_problem(rq, 400, "after=%.64s is not a \"next\" of a page before",
+                    text);
+    return -EINVAL;
+}
+
+void ops_history(struct request *rq)
+{
+    struct history_walk w = {.cap = 0};
+    struct store_session *x;
+    struct err err;
+    int64_t limit;
+
+    if (request_number(rq, "limit", 1, HISTORY_MAX, LIMIT_MAX, &limit) < 0 ||
+        request_time(rq, "from", 0, &w.from) < 0 ||
+        request_time(rq, "to", INT64_MAX, &w.to) < 0 ||
+        parse_place(rq, w.at) < 0 || request_app(rq, &w.app) < 0 ||
+        request_session(rq, &x) < 0)
+        return;
+    w.cap = (size_t)limit;
+    buf_adds(&rq->out, "{\"executions\":[");
+    if (store_history(x, &w, add_history, &rq->out, &err) < 0) {
+        request_error(rq, &err);
+        return;
+    }
+    if (w.end)
+        buf_adds(&rq->out, "],\"next\":null}");
+    else
+        buf_addf(&rq->out, "],\"next\":\"%" PRId64 "-%" PRId64 "\"}", w.at[0],
+                 w.at[1]);
     request_answer(rq, 200);
 }

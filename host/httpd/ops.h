@@ -18,5 +18,6 @@ void ops_status(struct request *rq);
 void ops_apps(struct request *rq);
 void ops_reload(struct request *rq);
 void ops_executions(struct request *rq);
+void ops_history(struct request *rq);
 
 #endif

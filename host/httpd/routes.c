@@ -49,6 +49,10 @@ const struct route routes_table[] = {
      "Makes it due now."},
     {"GET", "/api/v1/executions", "app limit", LANE_READ, ROLE_READ,
      ops_executions, "The newest executions."},
+    {"GET", "/api/v1/history", "app from to after limit", LANE_READ, ROLE_READ,
+     ops_history,
+     "All executions that ended then, in no order, page by page: `next` is the "
+     "`after` of the next one."},
 };
 const size_t routes_count = sizeof(routes_table) / sizeof(routes_table[0]);
 

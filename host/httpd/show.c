@@ -250,3 +250,19 @@ void show_execution(struct buf *out, const struct execution *e)
         (struct span){e->error.len > 0 ? e->error.data : NULL, e->error.len});
     buf_addc(out, '}');
 }
+
+void show_history(struct buf *out, const struct execution *e)
+{
+    comma(out);
+    buf_addc(out, '{');
+    show_id(out, e->job_id);
+    buf_addf(out, ",\"version\":%u,\"attemptNumber\":%u,\"status\":\"%s\"",
+             e->version, e->attempt, job_state_name(show_state(e->outcome)));
+    buf_adds(out, ",\"endTimeMs\":");
+    buf_addi(out, e->finished_ms);
+    name(out, "app");
+    buf_add_json(out, e->app, strlen(e->app));
+    show_text(out, "key",
+              (struct span){e->key.len > 0 ? e->key.data : NULL, e->key.len});
+    buf_addc(out, '}');
+}

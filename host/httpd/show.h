@@ -28,6 +28,8 @@ void show_job_rest(struct buf *out, const struct job *j);
 void show_job(struct buf *out, const struct job *j, size_t payload_max);
 
 void show_execution(struct buf *out, const struct execution *e);
+/* The short form, for long lists. */
+void show_history(struct buf *out, const struct execution *e);
 /* The state that a job has reached by an attempt that ended so. */
 enum job_state show_state(enum outcome_kind k);
 

@@ -7,4 +7,5 @@ host_kafka_libkafka_a_SOURCES = \
 	host/kafka/consumer.c host/kafka/consumer.h \
 	host/kafka/embedded.c host/kafka/embedded.h \
 	host/kafka/producer.c host/kafka/producer.h \
-	host/kafka/rdconf.c host/kafka/rdconf.h
+	host/kafka/rdconf.c host/kafka/rdconf.h \
+	host/kafka/scan.c host/kafka/scan.h

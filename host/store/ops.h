@@ -46,6 +46,8 @@ struct store_ops {
                 struct list *into, struct err *err);
     int (*executions)(struct store_session *x, const struct execution_query *q,
                       execution_fn *fn, void *arg, struct err *err);
+    int (*history)(struct store_session *x, struct history_walk *w,
+                   execution_fn *fn, void *arg, struct err *err);
     int (*counts)(struct store_session *x, struct store_count *out, size_t cap,
                   struct err *err);
     int (*prune)(struct store_session *x, int64_t now_ms, size_t rows,

@@ -233,6 +233,15 @@ int store_executions(struct store_session *x, const struct execution_query *q,
     return x->store->ops->executions(x, q, fn, arg, err);
 }
 
+int store_history(struct store_session *x, struct history_walk *w,
+                  execution_fn *fn, void *arg, struct err *err)
+{
+    if (x->store->ops->history == NULL)
+        return err_set(err, -ENOTSUP, "a store %s cannot be walked through",
+                       x->store->ops->name);
+    return x->store->ops->history(x, w, fn, arg, err);
+}
+
 int store_counts(struct store_session *x, struct store_count *out, size_t cap,
                  struct err *err)
 {

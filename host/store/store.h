@@ -291,6 +291,19 @@ struct execution_query {
 int store_executions(struct store_session *x, const struct execution_query *q,
                      execution_fn *fn, void *arg, struct err *err);
 
+/* A walk through the whole history: each execution that was there when the walk
+ * began, and is kept, is met once, in the backend's own order. */
+struct history_walk {
+    const struct app_name *app; /* NULL: all */
+    int64_t from, to;           /* only those that finished then, [from, to) */
+    size_t cap;                 /* look at about so many in one call */
+    int64_t at[2];              /* where the walk is; {0, 0} to begin */
+    bool end;                   /* out: there is no more */
+};
+/* The next piece of the walk.  Also callable while others write. */
+int store_history(struct store_session *x, struct history_walk *w,
+                  execution_fn *fn, void *arg, struct err *err);
+
 struct store_count {
     const char *app;                            /* interned */
     int64_t pending;                            /* live jobs */

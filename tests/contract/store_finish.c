@@ -324,6 +324,56 @@ static void history_is_newest_first_and_trimmed(void **state)
     free(s);
 }
 
+/* All of it, piece by piece; returns how many were met. */
+static size_t walk(struct fix *f, struct history_walk *w, struct seen *s)
+{
+    struct err err;
+
+    w->at[0] = w->at[1] = 0;
+    w->end = false;
+    s->n = 0;
+    for (int i = 0; i < 100 && !w->end; i++)
+        if (store_history(f->x, w, see, s, &err) < 0)
+            fail_msg("history: %s", err.text);
+    assert_true(w->end);
+    return s->n;
+}
+
+static void history_is_walked_through(void **state)
+{
+    struct history_walk w = {.to = INT64_MAX, .cap = 2};
+    struct fix *f = *state;
+    struct seen *s = calloc(1, sizeof(*s));
+
+    assert_int_equal(walk(f, &w, s), 0);
+    for (int i = 0; i < 5; i++) {
+        struct job *j;
+
+        (void)fix_put_id(f, "k", T0 + i);
+        j = load_one(f);
+        if (i % 2 == 1)
+            assert_false(fix_finish(f, j, OUTCOME_RETRY, T0 + i, T0 + 10 + i));
+        assert_false(fix_finish(f, j, OUTCOME_DONE, 0, T0 + 20 + i));
+        job_free(&j);
+    }
+    for (w.cap = 1; w.cap < 9; w.cap++) {
+        int done = 0;
+
+        assert_int_equal(walk(f, &w, s), 7);
+        for (int i = 0; i < 7; i++)
+            done += s->e[i].outcome == OUTCOME_DONE;
+        assert_int_equal(done, 5);
+    }
+    w.from = T0 + 20;
+    w.to = T0 + 23;
+    assert_int_equal(walk(f, &w, s), 3);
+    w.app = f->app;
+    assert_int_equal(walk(f, &w, s), 3);
+    w.app = f->other;
+    assert_int_equal(walk(f, &w, s), 0);
+    free(s);
+}
+
 static void a_former_owner_cannot_write(void **state)
 {
     struct fix *f = *state;
@@ -368,6 +418,7 @@ size_t tests_finish(struct CMUnitTest *into)
         contract_test(redelivered_is_kept_with_a_retry),
         contract_test(errors_are_cut_at_a_character),
         contract_test(history_is_newest_first_and_trimmed),
+        contract_test(history_is_walked_through),
         contract_test(a_former_owner_cannot_write),
     };
 

@@ -158,6 +158,24 @@ int store_executions(struct store_session *x, const struct execution_query *q,
     return r;
 }
 
+int store_history(struct store_session *x, struct history_walk *w,
+                  execution_fn *fn, void *arg, struct err *err)
+{
+    int r = away(x->f, err);
+    size_t n = 0;
+
+    while (r == 0 && (size_t)w->at[1] < x->f->executions && n < w->cap) {
+        const struct execution *e = &x->f->execution[w->at[1]++];
+
+        n++;
+        if ((w->app == NULL || strcmp(w->app->text, e->app) == 0) &&
+            e->finished_ms >= w->from && e->finished_ms < w->to)
+            fn(arg, e);
+    }
+    w->end = (size_t)w->at[1] >= x->f->executions;
+    return r;
+}
+
 int store_counts(struct store_session *x, struct store_count *out, size_t cap,
                  struct err *err)
 {

@@ -351,6 +351,14 @@ static void one_job(void **state)
     get(t, "/api/v1/executions?app=demo&limit=1", 200, "\"attemptNumber\":1");
     get(t, "/api/v1/executions?app=retired", 200, "{\"executions\":[]}");
     get(t, "/api/v1/executions?limit=x", 400, "limit=x");
+    get(t, "/api/v1/history?limit=1", 200, "\"next\":\"0-1\"}");
+    get(t, "/api/v1/history?limit=1&after=0-1", 200, "\"status\":\"SUCCESS\"");
+    get(t, "/api/v1/history?limit=1&after=0-1", 200, "],\"next\":null}");
+    get(t, "/api/v1/history?app=demo&from=0", 200, "\"attemptNumber\":2");
+    get(t, "/api/v1/history?to=0", 200, "{\"executions\":[],\"next\":null}");
+    get(t, "/api/v1/history?after=0-", 400, "after=0-");
+    get(t, "/api/v1/history?after=0--1", 400, "after=0--1");
+    get(t, "/api/v1/history?after=7", 400, "is not a");
     t->f.executions = 1; /* a retry that nobody is waiting for any more */
     get(t, "/api/v1/jobs/9", 200, "\"state\":\"CANCELED\"");
     t->f.store_away = true;

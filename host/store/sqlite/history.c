@@ -230,6 +230,60 @@ int sq_executions(struct store_session *sx, const struct execution_query *q,
     return newest(x, q, app, fn, arg, err);
 }
 
+/* One table's rows behind w->at[1], the cap'th at most; w->at[1] moves to the
+ * last one looked at.  How many. */
+static int walk_table(struct sq_session *x, struct history_walk *w, int32_t app,
+                      execution_fn *fn, void *arg, struct err *err)
+{
+    sqlite3_stmt *st = sq_stmt(
+        x, w->at[0] == 0 ? SQL_EXEC_FIRST_WALK : SQL_EXEC_MORE_WALK, err);
+    int r, n = 0;
+
+    if (st == NULL)
+        return -EIO;
+    (void)sqlite3_bind_int64(st, 1, w->at[1]);
+    (void)sqlite3_bind_int64(st, 2, (int64_t)w->cap);
+    while ((r = sq_row(x, st, err)) > 0) {
+        int64_t finished = sqlite3_column_int64(st, 3);
+
+        w->at[1] = sqlite3_column_int64(st, 10);
+        n++;
+        if ((app != 0 && sqlite3_column_int(st, 7) != app) ||
+            finished < w->from || finished >= w->to)
+            continue;
+        r = give(x, st, fn, arg, err);
+        if (r < 0)
+            break;
+    }
+    (void)sqlite3_reset(st);
+    return r < 0 ? r : n;
+}
+
+int sq_history_walk(struct store_session *sx, struct history_walk *w,
+                    execution_fn *fn, void *arg, struct err *err)
+{
+    struct sq_session *x = sq_session(sx);
+    int32_t app = 0;
+    int n;
+
+    w->end = false;
+    if (w->app != NULL) {
+        app = sq_app_number(x, w->app, false, err);
+        w->end = app == 0;
+        if (app <= 0)
+            return app;
+    }
+    n = walk_table(x, w, app, fn, arg, err);
+    if (n < 0)
+        return n;
+    if ((size_t)n < w->cap) { /* this table has no more */
+        w->end = w->at[0] != 0;
+        w->at[0] = 1;
+        w->at[1] = 0;
+    }
+    return 0;
+}
+
 /* ---- the past ---------------------------------------------------------------------- */
 
 static int remove_number(struct sq_session *x, enum sql q, int64_t number,

@@ -37,6 +37,8 @@ int sq_history_log(struct sq_session *x, const struct sq_history *h,
 
 int sq_executions(struct store_session *x, const struct execution_query *q,
                   execution_fn *fn, void *arg, struct err *err);
+int sq_history_walk(struct store_session *x, struct history_walk *w,
+                    execution_fn *fn, void *arg, struct err *err);
 
 /* Removes about `rows` executions that ended before; returns how many. */
 int sq_history_prune(struct sq_session *x, int64_t before_ms, size_t rows,

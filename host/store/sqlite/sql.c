@@ -125,6 +125,11 @@ static const char *const text[SQL_COUNT] = {
         "SELECT " EXEC_COLUMNS " FROM execution_first WHERE job_id=?1 "
         "UNION ALL SELECT " EXEC_COLUMNS " FROM execution_more "
         "WHERE job_id=?1 ORDER BY version,attempt LIMIT ?2",
+    [SQL_EXEC_FIRST_WALK] = "SELECT " EXEC_COLUMNS ",job_id FROM "
+                            "execution_first WHERE job_id>?1 "
+                            "ORDER BY job_id LIMIT ?2",
+    [SQL_EXEC_MORE_WALK] = "SELECT " EXEC_COLUMNS ",number FROM execution_more "
+                           "WHERE number>?1 ORDER BY number LIMIT ?2",
     [SQL_EXEC_LOG_ADD] = "INSERT INTO execution_log(at,refs) VALUES(?1,?2)",
     [SQL_EXEC_LOG_DOWN] = "SELECT refs FROM execution_log ORDER BY at DESC",
     [SQL_EXEC_LOG_OLDEST] =

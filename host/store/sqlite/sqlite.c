@@ -154,6 +154,7 @@ const struct store_ops store_sqlite = {
     .find = sq_find,
     .list = sq_list,
     .executions = sq_executions,
+    .history = sq_history_walk,
     .counts = sq_counts,
     .prune = sq_prune,
     .slots = sq_slots,
