@@ -338,6 +338,8 @@ void dead_done(struct dead *d)
     struct list *at;
 
     producer_close(&d->p);
+    d->target = NULL;
+    d->waiting = 0;
     while ((at = d->letters.next) != &d->letters)
         letter_free(list_of(at, struct letter, link));
 }

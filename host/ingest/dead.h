@@ -40,7 +40,8 @@ struct dead {
 
 void dead_init(struct dead *d, const struct kafka_settings *kafka,
                const char *source, const char *topic, const char *dlq_topic);
-void dead_done(struct dead *d); /* what is not delivered is dropped */
+/* What is not delivered is dropped; may be used again. */
+void dead_done(struct dead *d);
 /* Takes the message over (*m is empty afterwards); b->bad_open counts it until
  * it is delivered.  -ENOMEM: still the caller's. */
 int dead_send(struct dead *d, struct batch *b, struct message *m,

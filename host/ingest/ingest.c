@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "ingest/reopen.h"
 #include "ingest/source.h"
 #include "metrics/metrics.h"
 
@@ -54,6 +55,7 @@ static void make_meters(struct source *s)
         .duplicate = metric_series("messages_duplicate_total", name),
         .lag = metric_series("ingest_lag", name),
         .paused = metric_series("ingest_paused", name),
+        .reopened = metric_series("ingest_reopens_total", name),
     };
 }
 
@@ -81,29 +83,6 @@ static int prepare_format(struct source *s, struct err *err)
     if (s->fs.default_app == NULL)
         return err_set(err, -EINVAL, "app \"%s\": not a name", c->app);
     return 0;
-}
-
-static int open_consumer(struct source *s, struct err *err)
-{
-    const struct conf_strings *more = &s->conf->consumer;
-    struct consumer_settings set = {
-        .kafka = s->env.kafka,
-        .name = s->conf->name,
-        .topic = s->conf->topic,
-        .group_id = s->conf->group_id,
-        .instance_id = s->env.instance_id,
-        .queue_kb = 8192,
-        .events = {source_assigned, source_revoked, source_out_of_range},
-        .arg = s,
-    };
-
-    s->passthrough = calloc(more->count + 1, sizeof(*s->passthrough));
-    if (s->passthrough == NULL)
-        return err_sys(err, ENOMEM, "settings");
-    for (size_t i = 0; i < more->count; i++)
-        s->passthrough[i] = more->at[i];
-    set.passthrough = s->passthrough;
-    return consumer_open(&set, &s->consumer, err);
 }
 
 /* What the thread used; after it has ended.  The dead letters hold messages of
@@ -159,7 +138,7 @@ int source_start(const struct ingest_env *env, const struct conf_source *conf,
     if (r == 0)
         r = store_session_open(env->store, false, &s->reading, err);
     if (r == 0)
-        r = open_consumer(s, err);
+        r = reopen_consumer(s, err);
     if (r == 0)
         r = thread_start(&s->thread, name, thread_main, s, err);
     if (r < 0) {

@@ -52,8 +52,8 @@ int source_start(const struct ingest_env *env, const struct conf_source *conf,
  */
 void source_stop(struct source **ps, int64_t deadline_boot_ms);
 /* "connecting", "running", "paused: store", "paused: dead-letter topic",
- * "failed: position lost", "failed", "stopping"; borrowed static text.  Any
- * thread. */
+ * "failed: position lost", "failed" (its consumer; another is tried soon),
+ * "stopping"; borrowed static text.  Any thread. */
 const char *source_state(const struct source *s);
 const struct conf_source *source_conf(const struct source *s);
 

@@ -9,4 +9,5 @@ host_ingest_libingest_a_SOURCES = \
 	host/ingest/format_ingest.c host/ingest/format_ingest.h \
 	host/ingest/ingest.c host/ingest/ingest.h \
 	host/ingest/places.c host/ingest/places.h \
+	host/ingest/reopen.c host/ingest/reopen.h \
 	host/ingest/source.c host/ingest/source.h

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ingest/flow.h"
+#include "ingest/reopen.h"
 #include "metrics/metrics.h"
 
 #define IDLE_POLL_MS 100 /* nothing is under way */
@@ -164,8 +165,10 @@ static void poll_failed(struct source *s, const struct err *err)
         return;
     if (err->code == -ENOTCONN)
         source_phase(s, PHASE_CONNECTING);
-    else if (!err->retry)
-        source_phase(s, PHASE_FAILED);
+    if (!err->retry) {
+        reopen_failed(s, err);
+        return;
+    }
     if (log_complain(&s->poll_story, clock_boot_ms(), &swallowed))
         log_warn("ingest", LOG_EVENT("cannot_read"),
                  LOG_STR("source", s->conf->name), LOG_ERR(err),
@@ -298,7 +301,7 @@ static void chores(struct source *s)
 {
     int64_t now = clock_boot_ms(), lag;
 
-    if (now - s->chores_ms < CHORES_MS)
+    if (s->consumer == NULL || now - s->chores_ms < CHORES_MS)
         return;
     s->chores_ms = now;
     lag = consumer_lag(s->consumer);
@@ -326,6 +329,10 @@ static void turn(struct source *s)
     if (flow_gathers(s))
         nap(); /* messages gather in the client meanwhile */
     flow_reap(s, 0);
+    if (reopen_waits(s)) {
+        nap();
+        return;
+    }
     dead_serve(&s->dead, 0);
     if (s->resync)
         flow_resync(s);

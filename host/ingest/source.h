@@ -44,7 +44,8 @@ enum source_phase { /* what source_state() says */
 };
 
 struct source_meters {
-    struct metric *received, *processed, *failed, *duplicate, *lag, *paused;
+    struct metric *received, *processed, *failed, *duplicate, *lag, *paused,
+        *reopened;
 };
 
 struct source {
@@ -66,7 +67,8 @@ struct source {
     struct source_meters meters;
 
     /* the thread's own */
-    struct consumer *consumer;
+    struct consumer *consumer; /* NULL: has failed, see reopen.h */
+    int64_t opened_ms, reopen_ms, reopen_wait_ms;
     struct store_session *reading;
     struct places places;
     struct dead dead;

@@ -49,6 +49,8 @@ const struct metric_family metric_table[] = {
     GAUGE("ingest_paused", "source", NULL,
           "1 while the source is paused because the house is full or the "
           "store is away"),
+    COUNTER("ingest_reopens_total", "source", NULL,
+            "Consumers opened in place of one that had failed for good"),
 
     /* jobs */
     GAUGE("jobs", "state", NULL, "Jobs in the store, by state"),

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "job/headers.h"
+#include "kafka/consumer.h"
 #include "../support/ingestworld.h"
 
 static void test_stale_position(void **state)
@@ -144,6 +145,75 @@ static void test_broker_away(void **state)
     world_expect_jobs(w, 20);
 }
 
+static atomic_int fail_polls, fail_opens;
+int __real_consumer_open(const struct consumer_settings *set,
+                         struct consumer **ret, struct err *err);
+int __wrap_consumer_open(const struct consumer_settings *set,
+                         struct consumer **ret, struct err *err);
+int __real_consumer_poll(struct consumer *c, struct message *out, size_t cap,
+                         int timeout_ms, struct err *err);
+int __wrap_consumer_poll(struct consumer *c, struct message *out, size_t cap,
+                         int timeout_ms, struct err *err);
+
+/* What is to fail once more? */
+static bool fails(atomic_int *count)
+{
+    int n = atomic_load(count);
+
+    return n > 0 && atomic_compare_exchange_strong(count, &n, n - 1);
+}
+
+int __wrap_consumer_open(const struct consumer_settings *set,
+                         struct consumer **ret, struct err *err)
+{
+    return fails(&fail_opens) ? err_set(err, -EIO, "no more of them")
+                              : __real_consumer_open(set, ret, err);
+}
+
+int __wrap_consumer_poll(struct consumer *c, struct message *out, size_t cap,
+                         int timeout_ms, struct err *err)
+{
+    return fails(&fail_polls)
+               ? err_set(err, -EIO, "fenced")
+               : __real_consumer_poll(c, out, cap, timeout_ms, err);
+}
+
+/* Held meanwhile: a dead letter that cannot be sent, and with it the batch. */
+static void test_a_consumer_that_fails_is_replaced(void **state)
+{
+    struct world *w = *state;
+    rd_kafka_message_t *m;
+    rd_kafka_t *rk;
+
+    world_start(w);
+    world_send_jobs(w, 0, 10);
+    wait_for(world_stored(w) == 10);
+    rd_kafka_mock_topic_set_error(w->mock, "dlq",
+                                  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    world_send_text(w, 0, "no json");
+    wait_for(world_metric(w, "messages_failed_total") == 1);
+    atomic_store(&fail_opens, 1);
+    atomic_store(&fail_polls, 1);
+    wait_for(world_state_is(w, "failed"));
+    world_send_jobs(w, 10, 20);
+    rd_kafka_mock_topic_set_error(w->mock, "dlq", RD_KAFKA_RESP_ERR_NO_ERROR);
+    wait_for(world_stored(w) == 20);
+    assert_int_equal(world_metric(w, "ingest_reopens_total"), 2);
+    wait_for(world_state_is(w, "running"));
+    assert_int_equal(world_metric(w, "messages_duplicate_total"), 0);
+    world_expect_jobs(w, 20);
+    rk = world_letters(w);
+    m = world_next_letter(rk, 10000);
+    assert_non_null(m);
+    world_header_is(m, 2, "original-offset", "5");
+    rd_kafka_message_destroy(m);
+    world_close_letters(rk);
+    /* And at a stop there may be none. */
+    atomic_store(&fail_polls, 1);
+    wait_for(world_state_is(w, "failed"));
+    world_stop(w);
+}
+
 static void test_position_lost(void **state)
 {
     struct world *w = *state;
@@ -174,9 +244,13 @@ int main(void)
 #define T(name)                                                                \
     cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_stale_position),       T(test_store_held_up),
-        T(test_stop_at_the_deadline), T(test_what_the_store_cannot_take),
-        T(test_broker_away),          T(test_position_lost),
+        T(test_stale_position),
+        T(test_store_held_up),
+        T(test_stop_at_the_deadline),
+        T(test_what_the_store_cannot_take),
+        T(test_broker_away),
+        T(test_position_lost),
+        T(test_a_consumer_that_fails_is_replaced),
     };
 
     return cmocka_run_group_tests_name("source_trouble", tests, NULL, NULL);
