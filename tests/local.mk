@@ -157,7 +157,8 @@ tests_unit_test_source_SOURCES = tests/unit/test_source.c \
 	tests/support/ingestworld.c tests/support/ingestworld.h
 tests_unit_test_source_trouble_LDADD = $(for_ingest) $(CMOCKA_LIBS)
 tests_unit_test_source_trouble_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_put \
-	-Wl,--wrap=consumer_open -Wl,--wrap=consumer_poll
+	-Wl,--wrap=consumer_open -Wl,--wrap=consumer_poll \
+	-Wl,--wrap=format_ingest_decode
 tests_unit_test_source_trouble_SOURCES = tests/unit/test_source_trouble.c \
 	tests/support/ingestworld.c tests/support/ingestworld.h
 tests_unit_test_thread_LDADD = $(for_base) $(CMOCKA_LIBS)

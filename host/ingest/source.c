@@ -110,9 +110,21 @@ static int take_bad(struct source *s, struct message *m, const char *why)
     return 0;
 }
 
+/* What the store would refuse, and with it the whole batch, is a bad message. */
+static int check(struct put_item *item, struct err *err)
+{
+    if (store_put_check(item, err) == 0)
+        return 0;
+    job_free(&item->job);
+    return -EINVAL;
+}
+
+/* -EINVAL: no job can be made of it.  -ENOMEM. */
 static int decode(struct source *s, struct message *m, struct put_item *item,
                   struct err *err)
 {
+    int r;
+
     struct format_input in = {
         .key = m->key, .value = m->value, .now_ms = clock_wall_ms()};
 
@@ -123,7 +135,8 @@ static int decode(struct source *s, struct message *m, struct put_item *item,
     }
     if (s->format->wants_headers)
         in.headers = message_headers(m);
-    return s->format->decode(&s->fs, &in, item, err);
+    r = s->format->decode(&s->fs, &in, item, err);
+    return r < 0 ? r : check(item, err);
 }
 
 /* -ENOMEM: not taken. */

@@ -103,7 +103,7 @@ struct span store_error_cut(struct span text)
     return text;
 }
 
-static int check_item(const struct put_item *it, struct err *err)
+int store_put_check(const struct put_item *it, struct err *err)
 {
     if (it->kind == PUT_JOB)
         return store_job_check(it->job, err);
@@ -118,7 +118,7 @@ int store_put(struct store_session *x, struct put_batch *b, struct err *err)
 
     assert(x->writing);
     for (size_t i = 0; i < b->count; i++) {
-        r = check_item(&b->items[i], err);
+        r = store_put_check(&b->items[i], err);
         if (r < 0)
             return r;
     }

@@ -109,10 +109,14 @@ struct put_batch {
 /*
  * Stores a batch.  -ESTALE: a position is not where `from` says (somebody else
  * has moved it): nothing was stored, read the positions again.  -EMSGSIZE or
- * -EINVAL: an item cannot be stored at all (the caller bisects).
+ * -EINVAL: an item cannot be stored at all (the caller bisects; what
+ * store_put_check says no to it had better not hand in).
  * Replacing jobs that the owner has loaded (pos <= loaded) leaves wishes.
  */
 int store_put(struct store_session *x, struct put_batch *b, struct err *err);
+/* 0, or the -EMSGSIZE or -EINVAL that store_put would answer for this item.
+ * Pure; any thread. */
+int store_put_check(const struct put_item *it, struct err *err);
 
 /* Sets from and next to the stored next offset, or to -1 when there is no row. */
 int store_position_get(struct store_session *x, struct store_position *p,

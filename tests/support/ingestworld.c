@@ -24,7 +24,7 @@
 
 /* ---- the store's refusal ------------------------------------------------------ */
 
-atomic_int world_poison_seen;
+atomic_int world_poison_seen, world_refusals;
 
 int __real_store_put(struct store_session *x, struct put_batch *b,
                      struct err *err);
@@ -34,6 +34,8 @@ int __wrap_store_put(struct store_session *x, struct put_batch *b,
 int __wrap_store_put(struct store_session *x, struct put_batch *b,
                      struct err *err)
 {
+    int r;
+
     for (size_t i = 0; i < b->count; i++) {
         const struct job *j = b->items[i].job;
 
@@ -42,7 +44,10 @@ int __wrap_store_put(struct store_session *x, struct put_batch *b,
             return err_set(err, -EINVAL, "indigestible");
         }
     }
-    return __real_store_put(x, b, err);
+    r = __real_store_put(x, b, err);
+    if (r == -EINVAL || r == -EMSGSIZE)
+        atomic_fetch_add(&world_refusals, 1);
+    return r;
 }
 
 /* ---- the house ------------------------------------------------------------------ */

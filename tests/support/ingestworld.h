@@ -38,6 +38,7 @@ struct world {
 };
 
 extern atomic_int world_poison_seen;
+extern atomic_int world_refusals; /* batches that the store itself refused */
 
 int world_setup(void **state); /* cmocka's; fails the test on trouble */
 int world_teardown(void **state);

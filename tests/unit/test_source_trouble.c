@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "job/headers.h"
+#include "ingest/format_ingest.h"
 #include "kafka/consumer.h"
 #include "../support/ingestworld.h"
 
@@ -119,6 +120,55 @@ static void test_what_the_store_cannot_take(void **state)
     assert_non_null(m);
     world_header_is(m, 2, "original-offset", "20");
     world_header_is(m, 3, "error-message", "indigestible");
+    rd_kafka_message_destroy(m);
+    world_close_letters(rk);
+    world_expect_jobs(w, 80);
+}
+
+int __real_format_ingest_decode(const struct format_source *src,
+                                const struct format_input *in,
+                                struct put_item *item, struct err *err);
+int __wrap_format_ingest_decode(const struct format_source *src,
+                                const struct format_input *in,
+                                struct put_item *item, struct err *err);
+
+/* A format that makes a job of more than the store takes. */
+int __wrap_format_ingest_decode(const struct format_source *src,
+                                const struct format_input *in,
+                                struct put_item *item, struct err *err)
+{
+    int r = __real_format_ingest_decode(src, in, item, err);
+
+    if (r == 0 && memmem(item->job->payload.data, item->job->payload.len,
+                         "never", 5) != NULL)
+        item->job->due_ms = STORE_DUE_MAX + 1;
+    return r;
+}
+
+static void test_what_can_be_known_holds_up_nobody(void **state)
+{
+    struct world *w = *state;
+    rd_kafka_t *rk;
+    rd_kafka_message_t *m;
+
+    atomic_store(&world_refusals, 0);
+    world_send_jobs(w, 0, 40);
+    world_send_text(w, 1,
+                    "{\"appName\":\"sms_retry\",\"scheduledTime\":"
+                    "\"2035-01-01 00:00:00\",\"jobData\":{\"x\":\"never\"}}");
+    world_send_jobs(w, 40, 80);
+    world_start(w);
+    wait_for(world_stored(w) == 80);
+    wait_for(world_metric(w, "messages_dead_lettered_total") == 1);
+    /* No batch came back, so nothing waited for a smaller one. */
+    assert_int_equal(atomic_load(&world_refusals), 0);
+    assert_int_equal(world_metric(w, "messages_failed_total"), 1);
+    rk = world_letters(w);
+    m = world_next_letter(rk, 10000);
+    assert_non_null(m);
+    world_header_is(m, 2, "original-offset", "20");
+    world_header_is(m, 3, "error-message",
+                    "due time 8796093022207 is out of range");
     rd_kafka_message_destroy(m);
     world_close_letters(rk);
     world_expect_jobs(w, 80);
@@ -250,6 +300,7 @@ int main(void)
         T(test_what_the_store_cannot_take),
         T(test_broker_away),
         T(test_position_lost),
+        T(test_what_can_be_known_holds_up_nobody),
         T(test_a_consumer_that_fails_is_replaced),
     };
 
