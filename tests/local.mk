@@ -231,7 +231,8 @@ script_tests = \
 	tests/integration/c20-kill9.test \
 	tests/integration/f10-broker-away.test \
 	tests/integration/f20-disk-full.test \
-	tests/integration/x10-audit.test
+	tests/integration/x10-audit.test \
+	tests/integration/x20-sent-once.test
 
 # Under a sanitizer only these of them run: the others would tell nothing new.
 instrumented_scripts = \
@@ -251,7 +252,17 @@ TESTS += $(unit_tests) $(contract_tests)
 endif
 TESTS += $(run_scripts)
 
-dist_check_SCRIPTS += $(script_tests) tests/support/run-tap \
+# Long ones, not part of make check: make soak [SEED=N] [DELIVERY=...].
+soak_tests = tests/soak/sent-once.test
+soak: $(bin_PROGRAMS) $(plugin_LTLIBRARIES) tests/support/topicctl
+	for store in sqlite; do \
+		srcdir='$(abs_top_srcdir)' builddir='$(abs_builddir)' \
+			STORE=$$store $(top_srcdir)/tests/soak/sent-once.test || \
+			exit 1; \
+	done
+.PHONY: soak
+
+dist_check_SCRIPTS += $(script_tests) $(soak_tests) tests/support/run-tap \
 	tests/support/with-kafka
 EXTRA_DIST += \
 	.clang-format \
@@ -260,6 +271,7 @@ EXTRA_DIST += \
 	tests/support/kafka.sh \
 	tests/support/kafka/pom.xml \
 	tests/support/ontimed.sh \
+	tests/support/sentonce.sh \
 	tests/support/sms.sh \
 	tests/support/tap.sh \
 	tests/support/tsan.supp \
