@@ -60,6 +60,7 @@ unit_tests = \
 	tests/unit/test_queues \
 	tests/unit/test_sched \
 	tests/unit/test_sched_wish \
+	tests/unit/test_seat_rule \
 	tests/unit/test_sms_retry \
 	tests/unit/test_source \
 	tests/unit/test_source_trouble \
@@ -147,6 +148,7 @@ tests_unit_test_sched_wish_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_CPPFLAGS = $(AM_CPPFLAGS) \
 	-I$(top_srcdir)/tests -I$(top_srcdir)/plugins \
 	-I$(top_srcdir)/plugins/sms_retry
+tests_unit_test_seat_rule_LDADD = $(for_seat) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_SOURCES = tests/unit/test_sms_retry.c \
 	plugins/sms_retry/flat.c plugins/sms_retry/stamp.c \

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "metrics/metrics.h"
+#include "store/slots.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -44,7 +45,9 @@ static void on_ended(void *arg, struct list *attempts, size_t n)
 {
     struct house *h = arg;
 
-    commit_submit(h->commit, attempts, n);
+    n = seating_sieve(h, attempts, n);
+    if (n > 0)
+        commit_submit(h->commit, attempts, n);
 }
 
 static void on_settled(void *arg, struct settled_batch *b)
@@ -134,6 +137,8 @@ bool house_ready(struct house *h, char *why, size_t whylen)
         text = "starting";
     else if (!atomic_load(&h->connected))
         text = "no Kafka broker has answered yet";
+    if (text == NULL && h->seat != NULL)
+        return seat_ready(h->seat, why, whylen);
     if (text != NULL)
         snprintf(why, whylen, "%s", text);
     return text == NULL;
@@ -197,6 +202,7 @@ static int start_dispatch(struct house *h, struct err *err)
         .ended = on_ended,
         .returned = on_returned,
         .mark_running = mark_running,
+        .permit = store_shared(h->store) ? seating_permit : NULL,
         .room = on_room,
         .arg = h,
     };
@@ -241,6 +247,9 @@ static int start_sched(struct house *h, struct err *err)
         .ahead_ms = h->conf->sched_window_ahead_ms,
         .writer = h->writer,
         .taker = {taker_room, taker_give, h},
+        .shared = store_shared(h->store),
+        .left = seating_left,
+        .left_arg = h,
     };
     int r = sched_start(&set, &h->sched, err);
 
@@ -293,7 +302,7 @@ typedef int step_fn(struct house *h, struct err *err);
 /* In this order; house_stop() undoes them in reverse. */
 static step_fn *const steps[] = {
     open_signals,   kafka_prepare, start_store, start_commit,
-    start_dispatch, load_plugins,  start_sched,
+    start_dispatch, load_plugins,  start_sched, seating_start,
 };
 
 static struct house *house_new(const struct options *o, struct conf *conf)
@@ -354,15 +363,22 @@ int house_start(const struct options *o, struct conf *conf, struct house **ret,
 /* Attempts end, outcomes reach Kafka and the store. */
 static void drain(struct house *h, int64_t deadline)
 {
+    bool clean = true;
+
+    if (h->seat != NULL)
+        seat_retire(h->seat);
     if (h->sched != NULL)
         sched_pause(h->sched);
     if (h->dispatch != NULL)
         dispatch_drain(h->dispatch, deadline);
-    if (h->commit != NULL && commit_drain(h->commit, deadline) < 0)
+    if (h->commit != NULL && commit_drain(h->commit, deadline) < 0) {
+        clean = false;
         log_warn(
             "app", LOG_EVENT("drain_cut_short"),
             LOG_STR("then",
                     "what is not finished is done again after the next start"));
+    }
+    seating_end(h, clean, deadline + 1000);
 }
 
 static void close_instances(struct house *h)
@@ -427,6 +443,7 @@ int house_stop(struct house **ph)
     httpd_stop(&h->httpd);
     if (h->writer != NULL) /* it stays: the threads below still turn to it */
         writer_close(h->writer, deadline + 1000);
+    seat_stop(&h->seat);
     commit_stop(&h->commit);
     sched_stop(&h->sched);
     if (!dispatch_join(h->dispatch)) { /* its code and state stay */

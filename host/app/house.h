@@ -20,6 +20,7 @@
 #include "kafka/embedded.h"
 #include "plug/registry.h"
 #include "sched/sched.h"
+#include "seat/seat.h"
 #include "store/writer.h"
 
 #include <pthread.h>
@@ -51,6 +52,7 @@ struct house {
     struct dispatch *dispatch;
     struct plugin_loader *loader;
     struct sched *sched;
+    struct seat *seat; /* NULL: nobody else may use the store */
 
     /* shared, under mtx: which apps there are */
     pthread_mutex_t mtx;
@@ -90,6 +92,15 @@ int house_stop(struct house **ph);
 bool house_ready(struct house *h, char *why, size_t whylen); /* any thread */
 /* Interned name of a configured app, or NULL.  Any thread. */
 const struct app_name *house_known_app(void *arg, const char *name, size_t len);
+
+/* seating.c: this instance among others; nothing when the store is not shared. */
+int seating_start(struct house *h, struct err *err);
+/* After the drain: everything is given back, if nothing is under way. */
+void seating_end(struct house *h, bool clean, int64_t deadline_boot_ms);
+enum permit seating_permit(void *arg, const struct job *j);
+/* Attempts of an earlier tenure are freed; how many are left. */
+size_t seating_sieve(struct house *h, struct list *attempts, size_t n);
+void seating_left(void *arg, const struct shard_set *shards);
 
 /* control.c: until told to stop. */
 void control_run(struct house *h);

@@ -8,6 +8,7 @@ host_app_libapp_a_SOURCES = \
 	host/app/notify.c \
 	host/app/options.c host/app/options.h \
 	host/app/reload.c \
+	host/app/seating.c \
 	host/app/sources.c \
 	host/app/upkeep.c \
 	host/app/views.c

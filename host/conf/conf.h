@@ -96,6 +96,8 @@ struct conf {
     char *store_url;
     int64_t store_cache_kb, store_idempotency_ms, store_history_ms;
     bool store_sync_full;
+    /* instance, clock */
+    int64_t instance_lease_ms, clock_max_skew_ms;
     /* sched */
     int64_t sched_window_jobs, sched_window_ahead_ms, sched_window_bytes,
         sched_overdue_after_ms;

@@ -49,6 +49,16 @@ const struct conf_row conf_rows[] = {
     {HOST("instance.id", TEXT, instance_id), .fallback = "",
      .shown = "the host's name", .bad = conf_form_name,
      .text = "Name of this instance, unlike all others of its cluster."},
+    {HOST("instance.lease", DURATION, instance_lease_ms), RANGE(1000, 60000),
+     .fallback = "5s",
+     .text = "How soon the others take over when this instance dies without "
+             "a word; the same for all of a cluster. Only with a store that "
+             "instances share."},
+    {HOST("clock.max_skew", DURATION, clock_max_skew_ms), RANGE(100, 3600000),
+     .fallback = "2s",
+     .text = "By how much the clock may differ from the store's; beyond it "
+             "this instance fires nothing. Only with a store that instances "
+             "share."},
 
     {HOST("kafka.bootstrap_servers", TEXT, kafka_bootstrap_servers),
      .fallback = "localhost:9092", .bad = conf_form_text,

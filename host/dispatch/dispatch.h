@@ -24,8 +24,9 @@ struct dispatch;
 /* Whether a job that has been given may be run now. */
 enum permit {
     PERMIT_RUN,
-    PERMIT_WAIT, /* not now: it is asked for again a little later */
-    PERMIT_DROP  /* not by us: it is freed, nobody is told */
+    PERMIT_WAIT,   /* not now: it is asked for again a little later */
+    PERMIT_RETURN, /* not by us: it is given to returned() */
+    PERMIT_DROP    /* nor is anybody to be told: it is freed */
 };
 
 struct dispatch_settings {

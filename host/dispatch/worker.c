@@ -179,8 +179,8 @@ static void uncount(struct worker *w)
     pthread_mutex_unlock(&w->d->mtx);
 }
 
-/* The clock was set back since the job was due: it has to wait again. */
-static void give_back_early(struct worker *w, struct job *j)
+/* Not to be run by us, or not yet: the clock was set back since it was due. */
+static void give_back(struct worker *w, struct job *j)
 {
     struct dispatch *d = w->d;
     struct list one;
@@ -237,19 +237,19 @@ static bool run_job(struct worker *w, struct job *j)
     return true;
 }
 
-static enum permit permit(const struct dispatch *d, const struct job *j)
-{
-    return d->set.permit == NULL ? PERMIT_RUN : d->set.permit(d->set.arg, j);
-}
-
 static bool try_job(struct worker *w, struct job *j)
 {
-    switch (permit(w->d, j)) {
+    const struct dispatch_settings *set = &w->d->set;
+
+    switch (set->permit == NULL ? PERMIT_RUN : set->permit(set->arg, j)) {
     case PERMIT_RUN:
         break;
     case PERMIT_WAIT:
         put_back(w, j, UNPERMITTED_NS);
         return false;
+    case PERMIT_RETURN:
+        give_back(w, j);
+        return true;
     case PERMIT_DROP:
         uncount(w);
         job_free(&j);
@@ -258,7 +258,7 @@ static bool try_job(struct worker *w, struct job *j)
     }
     if (clock_wall_ms() >= j->due_ms)
         return run_job(w, j);
-    give_back_early(w, j);
+    give_back(w, j);
     return true;
 }
 

@@ -85,6 +85,15 @@ const struct metric_family metric_table[] = {
                "Time spent in the store, by operation"),
     COUNTER("store_errors_total", "op", NULL, "Failures, by operation"),
 
+    /* several instances on one store */
+    GAUGE("shards_owned", NULL, NULL, "Shards of the store that are ours"),
+    GAUGE("beat_age_ms", NULL, NULL,
+          "Milliseconds since the last sign of life was given to the others"),
+    COUNTER("slots_lost_total", NULL, NULL,
+            "Times that others took over from this living instance"),
+    COUNTER("takeovers_total", NULL, NULL,
+            "Dead instances whose jobs this one has freed"),
+
     /* the process */
     COUNTER("clock_steps_total", NULL, NULL,
             "Steps of the wall clock that were noticed"),
