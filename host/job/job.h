@@ -69,15 +69,15 @@ struct job {
     int64_t scheduled_ms; /* what was asked for first; retries leave it alone */
     int64_t created_ms;   /* when it was accepted */
     const struct app_name *app;
-    uint32_t shard;      /* given by the store: whose firing is one owner's */
-    uint32_t tenure;     /* of the seat (store/writer.h) when it was handed out */
-    uint32_t version;    /* 1, +1 with each replace or reschedule */
-    uint32_t attempt;    /* attempts already ended; 0 for a fresh job */
-    uint8_t state;       /* enum job_state */
-    uint8_t priority;    /* enum job_priority */
-    bool redelivered;    /* an earlier attempt may have had its effects */
-    bool overdue;        /* sched's lane: true = the overdue lane */
-    struct span key;     /* identity within the app; len 0: none */
+    uint32_t shard;   /* given by the store: whose firing is one owner's */
+    uint32_t tenure;  /* of the seat (store/writer.h) when it was handed out */
+    uint32_t version; /* 1, +1 with each replace or reschedule */
+    uint32_t attempt; /* attempts already ended; 0 for a fresh job */
+    uint8_t state;    /* enum job_state */
+    uint8_t priority; /* enum job_priority */
+    bool redelivered; /* an earlier attempt may have had its effects */
+    bool overdue;     /* sched's lane: true = the overdue lane */
+    struct span key;  /* identity within the app; len 0: none */
     struct span payload; /* data NULL: no payload (null) */
     struct span headers; /* encoded, see job/headers.h; len 0: none */
     char text[];
