@@ -50,6 +50,14 @@ const struct opt_row args_options[OPTS] = {
     [OPT_MEMORY] = {"memory", 0, "MB", "use no more than this (default 1024)"},
     [OPT_IGNORE_UNKNOWN] = {"ignore-unknown", 0, NULL,
                             "records of no known job are no difference"},
+    [OPT_STORE] = {"store", 0, "URL",
+                   "the store, as in store.url: sqlite:PATH, mysql://..."},
+    [OPT_VERIFY] = {"verify", 0, NULL, "look at all of the copy afterwards"},
+    [OPT_RATE] = {"rate", 0, "MB/S", "read no faster"},
+    [OPT_DRY_RUN] = {"dry-run", 0, NULL,
+                     "say what would be done, change nothing"},
+    [OPT_APPLY] = {"apply", 0, "URL", "make or update it in that store"},
+    [OPT_CHECK] = {"check", 0, "URL", "is it what this program needs?"},
 };
 
 static enum opt by_name(const char *name, size_t len)
@@ -145,7 +153,7 @@ int args_parse(int argc, char *const *argv, struct args *ret, struct err *err)
     return 0;
 }
 
-enum opt args_foreign(const struct args *a, unsigned allowed)
+enum opt args_foreign(const struct args *a, uint64_t allowed)
 {
     int o = 0;
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum opt {
     /* of every command */
@@ -39,10 +40,16 @@ enum opt {
     OPT_UNTIL,
     OPT_MEMORY,
     OPT_IGNORE_UNKNOWN,
+    OPT_STORE,
+    OPT_VERIFY,
+    OPT_RATE,
+    OPT_DRY_RUN,
+    OPT_APPLY,
+    OPT_CHECK,
     OPTS
 };
 
-#define OPT_BIT(o) (1u << (o))
+#define OPT_BIT(o) (UINT64_C(1) << (o))
 #define OPT_GLOBAL                                                             \
     (OPT_BIT(OPT_SOCKET) | OPT_BIT(OPT_URL) | OPT_BIT(OPT_JSON) |              \
      OPT_BIT(OPT_HELP) | OPT_BIT(OPT_VERSION))
@@ -55,7 +62,7 @@ struct opt_row {
 };
 extern const struct opt_row args_options[OPTS];
 
-#define ARGS_OPERANDS 2
+#define ARGS_OPERANDS 3
 
 struct args {
     const char *opt[OPTS]; /* the value; "" for a flag; NULL: not given */
@@ -69,6 +76,6 @@ struct args {
 int args_parse(int argc, char *const *argv, struct args *ret, struct err *err);
 
 /* Which of the options given is not one of allowed (bits)?  OPTS: none. */
-enum opt args_foreign(const struct args *a, unsigned allowed);
+enum opt args_foreign(const struct args *a, uint64_t allowed);
 
 #endif

@@ -22,6 +22,14 @@ enum ctl_exit ask_usage(struct ctl *c, const struct err *err)
     return CTL_USAGE;
 }
 
+enum ctl_exit ask_failed(struct ctl *c, const struct err *err)
+{
+    (void)fputs("ontimectl: ", c->err);
+    print_text(c->err, err->text, strlen(err->text));
+    (void)fputc('\n', c->err);
+    return CTL_REFUSED;
+}
+
 void ask_raw(struct ctl *c, const struct buf *body)
 {
     if (isatty(fileno(c->out)) == 1)

@@ -15,5 +15,7 @@ enum ctl_exit ask(struct ctl *c, const char *method, struct buf *path,
 void ask_raw(struct ctl *c, const struct buf *body);
 /* Says err and where help is; CTL_USAGE. */
 enum ctl_exit ask_usage(struct ctl *c, const struct err *err);
+/* Says why it was not done; CTL_REFUSED. */
+enum ctl_exit ask_failed(struct ctl *c, const struct err *err);
 
 #endif

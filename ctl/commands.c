@@ -413,6 +413,10 @@ const struct command commands_table[] = {
      "Reads the configuration again; says why when it is refused."},
     {"health", "", 0, 0, 0, run_health, "Is it ready?  Exit code 1 when not."},
     {"metrics", "", 0, 0, 0, run_metrics, "The metrics, as Prometheus text."},
+    {"backup", "FILE", 1, 1, B(STORE) | B(RATE) | B(VERIFY), run_backup,
+     "Copies a SQLite store to FILE while ontimed goes on using it."},
+    {"slots", "", 0, 0, B(STORE), run_slots,
+     "A store's slots: which instance holds which, and how many shards."},
 };
 const size_t commands_count =
     sizeof(commands_table) / sizeof(commands_table[0]);

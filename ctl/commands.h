@@ -30,10 +30,14 @@ struct command {
     const char *name;
     const char *operands; /* for the usage line */
     size_t min, max;      /* how many operands */
-    unsigned options;     /* OPT_BIT()s, beside the global ones */
+    uint64_t options;     /* OPT_BIT()s, beside the global ones */
     enum ctl_exit (*run)(struct ctl *c);
     const char *doc;
 };
+
+/* store.c: what needs no daemon, but a store. */
+enum ctl_exit run_backup(struct ctl *c);
+enum ctl_exit run_slots(struct ctl *c);
 
 extern const struct command commands_table[];
 extern const size_t commands_count;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static void print_options(FILE *f, unsigned bits)
+static void print_options(FILE *f, uint64_t bits)
 {
     for (int o = 0; o < OPTS; o++) {
         const struct opt_row *row = &args_options[o];

@@ -16,8 +16,13 @@ ctl_libctl_a_SOURCES = \
 	ctl/input.c ctl/input.h \
 	ctl/match.c ctl/match.h \
 	ctl/print.c ctl/print.h \
+	ctl/progress.c ctl/progress.h \
+	ctl/store.c \
 	ctl/view.c ctl/view.h
-for_ctl = ctl/libctl.a $(CURL_LIBS) $(for_kafka)
+# Without store.c, when a test brings its commands.
+for_ctl_alone = ctl/libctl.a $(CURL_LIBS) $(for_kafka)
+for_ctl = ctl/libctl.a $(CURL_LIBS) \
+	host/store/libstore.a $(SQLITE_LIBS) $(for_kafka)
 
 bin_PROGRAMS += ontimectl
 ontimectl_SOURCES = ctl/main.c

@@ -88,7 +88,7 @@ tests_unit_test_conf_errors_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_table_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_table_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_ctl_LDADD = $(for_ctl) $(CMOCKA_LIBS)
-tests_unit_test_ctl_commands_LDADD = $(for_ctl) $(for_httpd_alone) $(CMOCKA_LIBS)
+tests_unit_test_ctl_commands_LDADD = $(for_ctl_alone) $(for_httpd_alone) $(CMOCKA_LIBS)
 tests_unit_test_ctl_commands_SOURCES = tests/unit/test_ctl_commands.c \
 	tests/support/fakehouse.c
 tests_unit_test_dispatch_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
@@ -233,6 +233,7 @@ script_tests = \
 	tests/integration/c20-kill9.test \
 	tests/integration/f10-broker-away.test \
 	tests/integration/f20-disk-full.test \
+	tests/integration/g10-backup.test \
 	tests/integration/x10-audit.test \
 	tests/integration/x20-sent-once.test
 

@@ -2,6 +2,8 @@
 # The durable store: interface, writer thread, backends.
 noinst_LIBRARIES += host/store/libstore.a
 host_store_libstore_a_SOURCES = \
+	host/store/move.c \
+	host/store/move.h \
 	host/store/name.c \
 	host/store/name.h \
 	host/store/ops.h \
@@ -15,6 +17,8 @@ host_store_libstore_a_SOURCES = \
 	host/store/writer.h \
 	host/store/sqlite/apps.c \
 	host/store/sqlite/apps.h \
+	host/store/sqlite/backup.c \
+	host/store/sqlite/backup.h \
 	host/store/sqlite/change.c \
 	host/store/sqlite/change.h \
 	host/store/sqlite/checkpoint.c \

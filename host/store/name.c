@@ -20,11 +20,11 @@ void store_name_hash(const struct hash_key *secret, const struct app_name *app,
         if (name.len > 0)
             memcpy(small + app_len, name.data, name.len);
         hash128(secret, small, app_len + name.len, ret);
-        return;
+    } else { /* a digest of the long name stands for it */
+        hash128(secret, name.data, name.len, h);
+        memcpy(small + app_len, h, sizeof(h));
+        memcpy(small + app_len + sizeof(h), &name.len, sizeof(name.len));
+        hash128(secret, small, app_len + sizeof(h) + sizeof(name.len), ret);
     }
-    /* A digest of the long name stands for it. */
-    hash128(secret, name.data, name.len, h);
-    memcpy(small + app_len, h, sizeof(h));
-    memcpy(small + app_len + sizeof(h), &name.len, sizeof(name.len));
-    hash128(secret, small, app_len + sizeof(h) + sizeof(name.len), ret);
+    ret[1] &= UINT32_MAX;
 }

@@ -3,7 +3,8 @@
  * store/name.h - the hash by which a store knows a name within an app: a job's
  * key, or an idempotency key.
  *
- * A SipHash-128 under the store's secret, a random key made with the store.
+ * 96 bits of a SipHash-128 under the store's secret, a random key made with the
+ * store: ret[0], and ret[1] below 2^32.
  * Backends that keep nothing but this of an idempotency key can hand it to each
  * other: a store that is converted takes its secret along.  So never change
  * what is hashed.  Pure; any thread.

@@ -9,6 +9,7 @@
 #ifndef ONTIME_STORE_OPS_H
 #define ONTIME_STORE_OPS_H
 
+#include "store/move.h"
 #include "store/slots.h"
 #include "store/store.h"
 
@@ -71,6 +72,11 @@ struct store_ops {
     int (*release)(struct store_session *x, const struct shard_set *shards,
                    struct err *err);
     int (*vacate)(struct store_session *x, bool keep, struct err *err);
+    /* store/move.h; NULL: there are other tools for it */
+    int (*backup)(const struct backup_request *q, uint64_t *ret_bytes,
+                  struct err *err);
+    int (*check)(const char *url, const struct move_tell *tell,
+                 struct check_result *ret, struct err *err);
 };
 
 struct store { /* a backend's own begins with this */
@@ -85,6 +91,9 @@ struct store_session { /* likewise */
 };
 
 extern const struct store_ops store_sqlite;
+
+/* The backend of a url; NULL, with err filled (-EINVAL, -ENOTSUP): none. */
+const struct store_ops *store_ops_of(const char *url, struct err *err);
 
 /* Whether a job can be stored at all: app, times, sizes.  -EINVAL, -EMSGSIZE. */
 int store_job_check(const struct job *j, struct err *err);

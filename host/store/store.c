@@ -16,22 +16,33 @@
 
 static const struct store_ops *const backends[] = {&store_sqlite};
 
+const struct store_ops *store_ops_of(const char *url, struct err *err)
+{
+    if (url == NULL) {
+        (void)err_set(err, -EINVAL, "the store has no url");
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+        if (strncmp(url, backends[i]->scheme, strlen(backends[i]->scheme)) == 0)
+            return backends[i];
+    }
+    /* The url is not repeated as a whole: it may hold a password. */
+    (void)err_set(err, -ENOTSUP,
+                  "store url \"%.*s:...\": this program has no such store, "
+                  "try sqlite:PATH",
+                  (int)strcspn(url, ":"), url);
+    return NULL;
+}
+
 int store_open(const struct store_settings *set, struct store **ret,
                struct err *err)
 {
-    if (set->url == NULL)
-        return err_set(err, -EINVAL, "the store has no url");
-    for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
-        const struct store_ops *ops = backends[i];
+    struct err own;
+    const struct store_ops *ops;
 
-        if (strncmp(set->url, ops->scheme, strlen(ops->scheme)) == 0)
-            return ops->open(set, ret, err);
-    }
-    /* The url is not repeated as a whole: it may hold a password. */
-    return err_set(err, -ENOTSUP,
-                   "store url \"%.*s:...\": this program has no such store, "
-                   "try sqlite:PATH",
-                   (int)strcspn(set->url, ":"), set->url);
+    err = err != NULL ? err : &own;
+    ops = store_ops_of(set->url, err);
+    return ops != NULL ? ops->open(set, ret, err) : err->code;
 }
 
 void store_close(struct store **ps)

@@ -37,7 +37,14 @@ struct shard_set; /* store/slots.h */
 #define STORE_DUE_MAX ((INT64_C(1) << 43) - 2)
 #define STORE_ERROR_MAX 1024 /* error texts are cut to this */
 
+enum store_use {
+    STORE_SERVE, /* a daemon, or what must not meet one */
+    STORE_LOOK   /* a tool that only reads, beside a daemon: no lock, nothing
+                    is made or migrated; reading sessions, for slots and lists */
+};
+
 struct store_settings {
+    enum store_use use;
     const char *url; /* "sqlite:PATH" */
     const char *instance_id;
     const char *cluster;

@@ -82,7 +82,7 @@ static void wrong_options(void **state)
     wrong("jobs --json=1", "takes no value");
     wrong("jobs --app a -a b", "twice");
     wrong("-s a -u b", "exclude");
-    wrong("job 1 2 3", "3 is too much");
+    wrong("job 1 2 3 4", "4 is too much");
     assert_int_equal(words(&a, &err, "status --json --app x"), 0);
     assert_int_equal(args_foreign(&a, 0), OPT_APP);
     assert_int_equal(args_foreign(&a, OPT_BIT(OPT_APP)), OPTS);

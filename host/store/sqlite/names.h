@@ -4,10 +4,10 @@
  * job keys (to the id of the live job) and idempotency keys (to the time at
  * which they were accepted).
  *
- * A name is known by its SipHash-128 (store/name.h) under the store's secret,
- * random key, in two 64-bit halves.  Somebody who does not know the secret cannot make two
- * names meet, and by chance 2^64 names are needed for one collision to be
- * likely, so two names of equal hash are the same name.  Rows of jobs are
+ * A name is known by its hash (store/name.h) under the store's secret, random
+ * key.  Somebody who does not know the secret cannot make two names meet, and
+ * by chance 2^48 names are needed for one collision to be likely, so two names
+ * of equal hash are the same name.  Rows of jobs are all the same
  * compared with the real key all the same.
  *
  * Both are piles (pile.h) and work on sorted batches.

@@ -242,6 +242,56 @@ static int check_ours(sqlite3 *db, struct err *err)
     return r;
 }
 
+int sq_schema_ours(sqlite3 *db, struct err *err)
+{
+    int id = 0;
+    int r = pragma_int(db, "PRAGMA application_id", &id, err);
+
+    if (r == 0 && id != APPLICATION_ID)
+        r = err_set(err, -EUCLEAN, "it is not a store of ours");
+    return r;
+}
+
+/* Its version, which is none that is newer than ours. */
+static int version_of(sqlite3 *db, int *ret, struct err *err)
+{
+    int r = pragma_int(db, "PRAGMA user_version", ret, err);
+
+    if (r == 0 && *ret > VERSION)
+        r = err_set(err, -ENOTSUP,
+                    "the store has schema version %d, this program knows "
+                    "up to %d: use a newer program",
+                    *ret, VERSION);
+    return r;
+}
+
+static int read_identity(sqlite3 *db, char id[37], struct hash_key *secret,
+                         struct err *err)
+{
+    int r = get_meta(db, "store_id", id, 36, err);
+
+    if (r == 0)
+        r = get_meta(db, "secret", secret, sizeof(*secret), err);
+    id[36] = '\0';
+    return r;
+}
+
+int sq_schema_look(sqlite3 *db, char id[37], struct hash_key *secret,
+                   struct err *err)
+{
+    int version = 0;
+    int r = sq_schema_ours(db, err);
+
+    if (r == 0)
+        r = version_of(db, &version, err);
+    if (r == 0 && version < VERSION)
+        r = err_set(err, -ENOTSUP,
+                    "the store has schema version %d, not %d: ontimed brings "
+                    "it up to date when it starts",
+                    version, VERSION);
+    return r < 0 ? r : read_identity(db, id, secret, err);
+}
+
 int sq_schema_open(sqlite3 *db, char id[37], struct hash_key *secret,
                    struct err *err)
 {
@@ -250,24 +300,15 @@ int sq_schema_open(sqlite3 *db, char id[37], struct hash_key *secret,
 
     r = check_ours(db, err);
     if (r == 0)
-        r = pragma_int(db, "PRAGMA user_version", &version, err);
+        r = version_of(db, &version, err);
     if (r < 0)
         return r;
-    if (version > VERSION)
-        return err_set(err, -ENOTSUP,
-                       "the store has schema version %d, this program knows "
-                       "up to %d: use a newer program",
-                       version, VERSION);
     for (; version < VERSION; version++) {
         r = one_step(db, version, err);
         if (r < 0)
             return err_wrap(err, "schema step %d", version + 1);
     }
-    r = get_meta(db, "store_id", id, 36, err);
-    if (r == 0)
-        r = get_meta(db, "secret", secret, sizeof(*secret), err);
-    id[36] = '\0';
-    return r;
+    return read_identity(db, id, secret, err);
 }
 
 int sq_schema_app_views(sqlite3 *db, const char *app, int32_t number,

@@ -17,6 +17,12 @@
 int sq_schema_open(sqlite3 *db, char id[37], struct hash_key *secret,
                    struct err *err);
 
+/* The same without changing anything: the schema must be this program's. */
+int sq_schema_look(sqlite3 *db, char id[37], struct hash_key *secret,
+                   struct err *err);
+/* Whether the database is a store at all, of whatever version: 0 or -EUCLEAN. */
+int sq_schema_ours(sqlite3 *db, struct err *err);
+
 /* The views of one app, in the open transaction. */
 int sq_schema_app_views(sqlite3 *db, const char *app, int32_t number,
                         struct err *err);

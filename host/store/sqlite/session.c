@@ -13,6 +13,7 @@
 
 #include "store/sqlite/checkpoint.h"
 #include "store/sqlite/history.h"
+#include "store/sqlite/schema.h"
 
 #define READER_CACHE_KB 2048
 #define BUSY_MS 1000 /* how long somebody else's transaction is waited for */
@@ -38,6 +39,24 @@ int sq_connect(const char *path, int64_t cache_kb, bool writing, sqlite3 **ret,
                    "PRAGMA secure_delete=OFF",
                    (long long)cache_kb, !writing);
     r = sq_exec(*ret, sql, err);
+    return r < 0 ? err_wrap(err, "%s", path) : 0;
+}
+
+int sq_look(const char *path, sqlite3 **ret, struct err *err)
+{
+    int r;
+
+    if (*path == '\0')
+        return err_set(err, -EINVAL, "the store's url has no path");
+    /* Not read-only: the index of the log is shared memory, which it writes. */
+    if (sqlite3_open_v2(path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
+        return *ret != NULL ? sq_fail(*ret, err, path)
+                            : err_again(err, -ENOMEM, "%s: no memory", path);
+    (void)sqlite3_busy_timeout(*ret, BUSY_MS);
+    r = sq_exec(*ret, "PRAGMA query_only=1;PRAGMA temp_store=MEMORY", err);
+    if (r == 0)
+        r = sq_schema_ours(*ret, err);
     return r < 0 ? err_wrap(err, "%s", path) : 0;
 }
 

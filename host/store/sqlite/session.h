@@ -62,6 +62,13 @@ static inline struct sq_session *sq_session(struct store_session *x)
     return (struct sq_session *)(void *)x;
 }
 
+#define SQ_SCHEME "sqlite:"
+/* The path in a url that begins with it. */
+static inline const char *sq_path(const char *url)
+{
+    return url + sizeof(SQ_SCHEME) - 1;
+}
+
 int sq_session_open(struct store *s, bool writing, struct store_session **ret,
                     struct err *err);
 void sq_session_close(struct store_session *x);
@@ -70,6 +77,10 @@ void sq_session_close(struct store_session *x);
  * failed and *ret is not NULL. */
 int sq_connect(const char *path, int64_t cache_kb, bool writing, sqlite3 **ret,
                struct err *err);
+
+/* A connection that only reads, beside whoever uses the database, which must be
+ * there and be ours.  The caller closes it as above. */
+int sq_look(const char *path, sqlite3 **ret, struct err *err);
 
 /* Reads slot 0's row into the session. */
 int sq_slot_get(struct sq_session *x, struct err *err);

@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "store/sqlite/backup.h"
 #include "store/sqlite/change.h"
 #include "store/sqlite/finish.h"
 #include "store/sqlite/history.h"
@@ -26,8 +27,6 @@
 #include "store/sqlite/schema.h"
 #include "store/sqlite/slot.h"
 #include "store/sqlite/wish.h"
-
-#define SCHEME "sqlite:"
 
 /* The lock file stays when we go: removing it would let two others lock two
  * different files.  It holds the pid of its holder. */
@@ -73,14 +72,16 @@ static void sq_close(struct store *s)
 }
 
 /* Makes or migrates the schema, over a connection of its own. */
-static int prepare(struct sq_store *st, struct err *err)
+static int prepare(struct sq_store *st, bool look, struct err *err)
 {
     sqlite3 *db = NULL;
     int r;
 
-    r = sq_connect(st->path, 2048, true, &db, err);
+    r = look ? sq_look(st->path, &db, err)
+             : sq_connect(st->path, 2048, true, &db, err);
     if (r == 0) {
-        r = sq_schema_open(db, st->base.id, &st->secret, err);
+        r = look ? sq_schema_look(db, st->base.id, &st->secret, err)
+                 : sq_schema_open(db, st->base.id, &st->secret, err);
         if (r == 0)
             r = sq_names_load(st, db, err);
         if (r < 0)
@@ -101,11 +102,12 @@ static int sq_open(const struct store_settings *set, struct store **ret,
                    struct err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    bool look = set->use == STORE_LOOK;
     struct sq_store *st;
     int r = -ENOMEM;
 
     (void)pthread_once(&once, configure);
-    if (set->url[strlen(SCHEME)] == '\0')
+    if (*sq_path(set->url) == '\0')
         return err_set(err, -EINVAL, "store url \"%s\" has no path", set->url);
     st = calloc(1, sizeof(*st));
     if (st == NULL)
@@ -119,13 +121,13 @@ static int sq_open(const struct store_settings *set, struct store **ret,
     st->history_ms = set->history_ms;
     st->sync_full = set->sync_full;
     atomic_flag_clear(&st->writing);
-    st->path = strdup(set->url + strlen(SCHEME));
+    st->path = strdup(sq_path(set->url));
     if (st->path == NULL)
         r = err_again(err, r, "no memory for a store");
     else
-        r = lock_take(st, err);
+        r = look ? 0 : lock_take(st, err);
     if (r == 0)
-        r = prepare(st, err);
+        r = prepare(st, look, err);
     if (r < 0) {
         sq_close(&st->base);
         return r;
@@ -136,7 +138,7 @@ static int sq_open(const struct store_settings *set, struct store **ret,
 
 const struct store_ops store_sqlite = {
     .name = "sqlite",
-    .scheme = SCHEME,
+    .scheme = SQ_SCHEME,
     .open = sq_open,
     .close = sq_close,
     .session_open = sq_session_open,
@@ -162,4 +164,6 @@ const struct store_ops store_sqlite = {
     .clock = sq_clock,
     .verify = sq_verify,
     .ledger_begin = sq_ledger_begin,
+    .backup = sq_backup,
+    .check = sq_check,
 };
