@@ -203,6 +203,7 @@ tests_contract_store_sqlite_SOURCES = \
 	tests/contract/store_finish.c \
 	tests/contract/store_keys.c \
 	tests/contract/store_look.c \
+	tests/contract/store_many.c \
 	tests/contract/store_order.c \
 	tests/contract/store_put.c \
 	tests/contract/store_sqlite.c \

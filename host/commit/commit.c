@@ -23,6 +23,7 @@
 #define POLL_NS 500000      /* between looks at the producers' reports */
 #define ON_TIME_LINGER_MS 1 /* one request for what is due in a millisecond */
 #define OVERDUE_LINGER_MS 5
+#define LATE_MS 50 /* so late, a larger request is worth more than haste */
 
 enum { ON_TIME, OVERDUE, SENDERS };
 
@@ -133,14 +134,21 @@ static void give_up(struct commit *c, struct attempt *a)
     settled_some(c, 1);
 }
 
-static void begin(struct commit *c, struct attempt *a)
+static struct sender *sender_for(struct commit *c, const struct job *j,
+                                 int64_t now_ms)
+{
+    return c->senders[j->overdue || now_ms - j->due_ms > LATE_MS ? OVERDUE
+                                                                 : ON_TIME];
+}
+
+static void begin(struct commit *c, struct attempt *a, int64_t now_ms)
 {
     struct work *w = work_new(a);
 
     if (w == NULL)
         give_up(c, a);
     else if (w->records > 0)
-        sender_take(c->senders[a->job->overdue ? OVERDUE : ON_TIME], w);
+        sender_take(sender_for(c, a->job, now_ms), w);
     else
         sent(c, w);
 }
@@ -201,11 +209,12 @@ static void *run(void *arg)
 
     list_init(&in);
     while (take(c, &in, until)) {
+        int64_t now_ms = clock_wall_ms();
         bool some;
 
         free_done(c);
         for (struct list *e; (e = list_pop(&in)) != NULL;)
-            begin(c, list_of(e, struct attempt, link));
+            begin(c, list_of(e, struct attempt, link), now_ms);
         some = sender_turn(c->senders[ON_TIME]);
         some |= sender_turn(c->senders[OVERDUE]);
         some |= finisher_turn(c->finisher, clock_mono_ns());

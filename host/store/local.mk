@@ -58,5 +58,7 @@ host_store_libstore_a_SOURCES = \
 	host/store/sqlite/sql.c \
 	host/store/sqlite/sql.h \
 	host/store/sqlite/sqlite.c \
+	host/store/sqlite/sweep.c \
+	host/store/sqlite/sweep.h \
 	host/store/sqlite/wish.c \
 	host/store/sqlite/wish.h

@@ -281,6 +281,7 @@ int contract_run(const struct contract_backend *b, const struct CMUnitTest *own,
     at += tests_change(tests + at);
     at += tests_wish(tests + at);
     at += tests_finish(tests + at);
+    at += tests_many(tests + at);
     at += tests_crash(tests + at);
     assert_true(at + n <= 128);
     memcpy(tests + at, own, n * sizeof(*own));

@@ -92,6 +92,7 @@ size_t tests_order(struct CMUnitTest *into);
 size_t tests_change(struct CMUnitTest *into);
 size_t tests_wish(struct CMUnitTest *into);
 size_t tests_finish(struct CMUnitTest *into);
+size_t tests_many(struct CMUnitTest *into);
 size_t tests_crash(struct CMUnitTest *into);
 
 /* Runs the suite and the backend's own n tests. */

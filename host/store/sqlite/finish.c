@@ -27,6 +27,7 @@ struct ending { /* one outcome in work */
     struct job *stored; /* read when the caller's job is not the whole one */
     struct sq_row row; /* the row it ends: id, pos, app; the new one of RETRY */
     bool bad;          /* cannot be stored, left out */
+    bool swept;        /* the row has been deleted together with others */
 };
 
 struct finish { /* one call's work */
@@ -34,9 +35,11 @@ struct finish { /* one call's work */
     struct finish_batch *b;
     struct ending *endings; /* sorted by id */
     struct sq_ref *refs;    /* 2 * count, for sorting */
+    struct sq_mark *marks;  /* rows to be deleted together */
     struct sq_name *names;  /* keys to be forgotten */
     size_t name_count;
     struct sq_history history;
+    bool one_by_one; /* to find out which of them is refused */
 };
 
 static const struct job *job_of(const struct ending *e)
@@ -75,9 +78,23 @@ static void note_key(struct finish *f, const struct job *j)
     name->item = (uint32_t)f->name_count++;
 }
 
+/* What else goes with a row that has ended. */
+static void ended(struct finish *f, const struct ending *e)
+{
+    struct sq_delta *d = sq_app_delta(f->x, e->row.app);
+
+    note_key(f, job_of(e));
+    d->pending--;
+    if (e->o->kind == OUTCOME_DONE)
+        d->succeeded++;
+    else if (e->o->kind == OUTCOME_DEAD)
+        d->dead++;
+    else
+        d->canceled++;
+}
+
 static int end_row(struct finish *f, struct ending *e, struct err *err)
 {
-    struct sq_delta *d;
     sqlite3_stmt *st = sq_stmt(f->x, SQL_JOB_END, err);
     int r;
 
@@ -94,15 +111,7 @@ static int end_row(struct finish *f, struct ending *e, struct err *err)
     r = sq_order_leave(f->x, e->row.id, e->row.pos, err);
     if (r < 0)
         return r;
-    note_key(f, job_of(e));
-    d = sq_app_delta(f->x, e->row.app);
-    d->pending--;
-    if (e->o->kind == OUTCOME_DONE)
-        d->succeeded++;
-    else if (e->o->kind == OUTCOME_DEAD)
-        d->dead++;
-    else
-        d->canceled++;
+    ended(f, e);
     return 1;
 }
 
@@ -168,14 +177,12 @@ static int look_up(struct finish *f, struct ending *e, struct err *err)
     return sq_job_get(f->x, j->id, &e->stored, err);
 }
 
-static int end_one(struct finish *f, struct ending *e, struct err *err)
+/* As far as the caller's job tells. */
+static int begin_one(struct finish *f, struct ending *e, struct err *err)
 {
     const struct job *j = e->o->job;
     int32_t app = sq_app_number(f->x, j->app, true, err);
-    int r;
 
-    if (app < 0)
-        return app;
     e->row = (struct sq_row){.id = j->id,
                              .pos = j->pos,
                              .app = app,
@@ -183,8 +190,15 @@ static int end_one(struct finish *f, struct ending *e, struct err *err)
                              .version = j->version,
                              .attempt = j->attempt};
     e->o->stale = false;
+    e->swept = false;
     job_free(&e->stored);
-    r = end_once(f, e, err);
+    return app < 0 ? app : 0;
+}
+
+static int end_one(struct finish *f, struct ending *e, struct err *err)
+{
+    int r = end_once(f, e, err);
+
     if (r == 0) {
         r = look_up(f, e, err);
         if (r > 0)
@@ -193,6 +207,55 @@ static int end_one(struct finish *f, struct ending *e, struct err *err)
     if (r == 0)
         e->o->stale = true;
     return r <= 0 ? r : add_execution(f, e, err);
+}
+
+/* ---- many together ------------------------------------------------------------ */
+
+/* Deletes rows of jobs that end, and marks the endings; most often all. */
+static int sweep_jobs(struct finish *f, struct err *err)
+{
+    size_t n = 0;
+    int r;
+
+    for (size_t i = 0; i < f->b->count; i++) {
+        const struct ending *e = &f->endings[i];
+
+        if (!e->bad && e->o->kind != OUTCOME_RETRY)
+            f->marks[n++] = (struct sq_mark){.key = e->row.id,
+                                             .pos = e->row.pos,
+                                             .version = e->row.version,
+                                             .item = (uint32_t)i};
+    }
+    r = sq_sweep(f->x, SQL_JOB_SWEEP, f->marks, n, err);
+    for (size_t i = 0; i < n; i++)
+        f->endings[f->marks[i].item].swept = f->marks[i].gone;
+    return r;
+}
+
+/* Takes the jobs that were swept out of the order. */
+static int sweep_order(struct finish *f, struct err *err)
+{
+    size_t n = 0;
+    int r;
+
+    for (size_t i = 0; i < f->b->count; i++) {
+        const struct ending *e = &f->endings[i];
+
+        if (e->swept && sq_in_order(&f->x->sorted, e->row.id, e->row.pos))
+            f->refs[n++] = (struct sq_ref){(uint64_t)e->row.pos, i};
+    }
+    sq_radix(f->refs, f->refs + f->b->count, n);
+    for (size_t i = 0; i < n; i++)
+        f->marks[i] = (struct sq_mark){.key = (int64_t)f->refs[i].key,
+                                       .pos = (int64_t)f->refs[i].key,
+                                       .item = (uint32_t)f->refs[i].i};
+    r = sq_sweep(f->x, SQL_ORDER_SWEEP, f->marks, n, err);
+    for (size_t i = 0; i < n && r == 0; i++) {
+        if (!f->marks[i].gone)
+            r = sq_order_leave(f->x, f->endings[f->marks[i].item].row.id,
+                               f->marks[i].pos, err);
+    }
+    return r;
 }
 
 /* ---- what comes of it -------------------------------------------------------- */
@@ -260,11 +323,20 @@ static int end_all(struct finish *f, struct ending **ret_culprit,
 
     f->name_count = 0;
     f->history.count = 0;
+    for (size_t i = 0; i < f->b->count && r == 0; i++)
+        r = begin_one(f, &f->endings[i], err);
+    if (r == 0 && !f->one_by_one)
+        r = sweep_jobs(f, err);
+    if (r == 0 && !f->one_by_one)
+        r = sweep_order(f, err);
     for (size_t i = 0; i < f->b->count && r == 0; i++) {
         struct ending *e = &f->endings[i];
 
         *ret_culprit = e;
-        if (e->bad)
+        if (e->swept) {
+            ended(f, e);
+            r = add_execution(f, e, err);
+        } else if (e->bad)
             e->o->stale = true;
         else
             r = end_one(f, e, err);
@@ -324,15 +396,21 @@ int sq_finish(struct store_session *sx, struct finish_batch *b, struct err *err)
     f.names = calloc(b->count + 1, sizeof(*f.names));
     f.history.refs = malloc((b->count + 1) * SQ_REF_BYTES);
     f.refs = malloc(2 * (b->count + 1) * sizeof(*f.refs));
+    f.marks = malloc((b->count + 1) * sizeof(*f.marks));
     if (f.endings == NULL || f.names == NULL || f.history.refs == NULL ||
-        f.refs == NULL) {
+        f.refs == NULL || f.marks == NULL) {
         r = err_again(err, -ENOMEM, "no memory for %zu outcomes", b->count);
         goto out;
     }
     sort_endings(&f);
     while ((r = try_all(&f, &culprit, &why)) < 0) {
-        if (why.retry || culprit == NULL || r == -ESTALE || r == -EUCLEAN)
+        if (why.retry || r == -ESTALE || r == -EUCLEAN)
             break;
+        if (culprit == NULL && f.one_by_one)
+            break;
+        f.one_by_one = true;
+        if (culprit == NULL)
+            continue;
         culprit->bad = true;
         log_error("store", LOG_EVENT("outcome_refused"),
                   LOG_INT("job", culprit->o->job->id), LOG_ERR(&why));
@@ -348,6 +426,7 @@ out:
     free(f.names);
     free(f.history.refs);
     free(f.refs);
+    free(f.marks);
     return r;
 }
 

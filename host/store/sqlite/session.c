@@ -137,6 +137,8 @@ int sq_session_open(struct store *s, bool writing, struct store_session **ret,
     if (r == 0 && writing)
         r = claim(x, err);
     if (r == 0 && writing)
+        r = sq_sweep_init(&x->sweep, x->db, err);
+    if (r == 0 && writing)
         r = count_wishes(x, err);
     if (r == 0 && writing)
         r = sq_checkpoint_start(x->db, st->path, &x->checkpoint, err);

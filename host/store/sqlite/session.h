@@ -19,6 +19,7 @@
 #include "store/sqlite/names.h"
 #include "store/sqlite/order.h"
 #include "store/sqlite/sql.h"
+#include "store/sqlite/sweep.h"
 
 struct sq_store {
     struct store base;
@@ -46,6 +47,7 @@ struct sq_session {
 
     /* the writing session's */
     struct sq_checkpoint *checkpoint;
+    struct sq_sweep sweep;
     bool open_txn;
     bool synced;             /* `synchronous` stands at FULL */
     int64_t epoch, wseq;     /* of slot 0, as we know them */

@@ -64,6 +64,8 @@ static const char *const text[SQL_COUNT] = {
         "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
     [SQL_JOB_GET] = "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id=?1",
     [SQL_JOB_END] = "DELETE FROM jobs WHERE id=?1 AND version=?2 AND pos=?3",
+    [SQL_JOB_SWEEP] = "DELETE FROM jobs WHERE id>=?1 AND id<=?2 AND "
+                      "ontime_marked(id,version,pos)",
     [SQL_JOB_DELETE] = "DELETE FROM jobs WHERE id=?1",
     [SQL_JOB_REPLACE] =
         "UPDATE jobs SET pos=?2,due=?3,scheduled=?4,version=?5,attempt=0,"
@@ -89,6 +91,8 @@ static const char *const text[SQL_COUNT] = {
     [SQL_ORDER_ADD] =
         "INSERT OR IGNORE INTO job_order(pos,id,app) VALUES(?1,?2,?3)",
     [SQL_ORDER_DELETE] = "DELETE FROM job_order WHERE pos=?1",
+    [SQL_ORDER_SWEEP] = "DELETE FROM job_order WHERE pos>=?1 AND pos<=?2 AND "
+                        "ontime_marked(pos,0,pos)",
     [SQL_ORDER_FROM] =
         "SELECT pos FROM job_order WHERE pos>=?1 ORDER BY pos LIMIT 1",
     [SQL_ORDER_SCAN] = "SELECT pos,id,app FROM job_order "
