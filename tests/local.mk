@@ -29,6 +29,9 @@ unit_tests = \
 	tests/unit/test_format_ingest \
 	tests/unit/test_hash \
 	tests/unit/test_headers \
+	tests/unit/test_guard \
+	tests/unit/test_http_call \
+	tests/unit/test_http_call_many \
 	tests/unit/test_httpd \
 	tests/unit/test_httpd_change \
 	tests/unit/test_httpd_listen \
@@ -64,6 +67,7 @@ unit_tests = \
 	tests/unit/test_sms_retry \
 	tests/unit/test_source \
 	tests/unit/test_source_trouble \
+	tests/unit/test_template \
 	tests/unit/test_thread \
 	tests/unit/test_utf8 \
 	tests/unit/test_wheel \
@@ -74,6 +78,9 @@ unit_tests = \
 	tests/unit/test_zone
 
 tests_unit_test_account_LDADD = $(for_ctl) $(CMOCKA_LIBS)
+plugin_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
+	-I$(top_srcdir)/plugins
+
 tests_unit_test_abi_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_backoff_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_bucket_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
@@ -98,7 +105,17 @@ tests_unit_test_dispatch_stop_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_format_ingest_LDADD = $(for_ingest) $(CMOCKA_LIBS)
 tests_unit_test_hash_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_guard_CPPFLAGS = $(plugin_test_cppflags)
+tests_unit_test_guard_LDADD = plugins/common/libhttp.la $(CMOCKA_LIBS)
 tests_unit_test_headers_LDADD = $(for_job) $(CMOCKA_LIBS)
+tests_unit_test_http_call_CPPFLAGS = $(plugin_test_cppflags)
+tests_unit_test_http_call_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_http_call_SOURCES = tests/unit/test_http_call.c \
+	tests/support/fakehost.c tests/support/httpstub.c
+tests_unit_test_http_call_many_CPPFLAGS = $(plugin_test_cppflags)
+tests_unit_test_http_call_many_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_http_call_many_SOURCES = tests/unit/test_http_call_many.c \
+	tests/support/fakehost.c tests/support/httpstub.c
 tests_unit_test_httpd_LDADD = $(for_httpd_alone) $(CMOCKA_LIBS)
 tests_unit_test_httpd_SOURCES = tests/unit/test_httpd.c \
 	tests/support/fakehouse.c \
@@ -151,7 +168,7 @@ tests_unit_test_sms_retry_CPPFLAGS = $(AM_CPPFLAGS) \
 tests_unit_test_seat_rule_LDADD = $(for_seat) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_SOURCES = tests/unit/test_sms_retry.c \
-	plugins/sms_retry/flat.c plugins/sms_retry/stamp.c \
+	plugins/common/flat.c plugins/sms_retry/stamp.c \
 	tests/support/fakehost.c
 tests_unit_test_source_LDADD = $(for_ingest) $(CMOCKA_LIBS)
 tests_unit_test_source_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_put
@@ -163,6 +180,8 @@ tests_unit_test_source_trouble_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_put \
 	-Wl,--wrap=format_ingest_decode
 tests_unit_test_source_trouble_SOURCES = tests/unit/test_source_trouble.c \
 	tests/support/ingestworld.c tests/support/ingestworld.h
+tests_unit_test_template_CPPFLAGS = $(plugin_test_cppflags)
+tests_unit_test_template_LDADD = plugins/common/libcommon.la $(CMOCKA_LIBS)
 tests_unit_test_thread_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_thread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_test_utf8_LDADD = $(for_base) $(CMOCKA_LIBS)
@@ -176,6 +195,7 @@ tests_unit_test_zone_LDADD = $(for_job) $(CMOCKA_LIBS)
 EXTRA_DIST += \
 	tests/support/fakehost.h \
 	tests/support/fakehouse.h \
+	tests/support/httpstub.h \
 	tests/support/ingestworld.h \
 	tests/support/rawhttp.h \
 	tests/unit/commit_rig.h \

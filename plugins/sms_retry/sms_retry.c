@@ -28,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flat.h"
+#include "common/flat.h"
 #include "stamp.h"
 
 #define ID_MAX 200

@@ -27,9 +27,16 @@ struct subject {
 static const struct fake_setting for_settings[] = {{"text", "x"}, {NULL, NULL}};
 static const struct fake_setting for_hang[] = {{"release", "/"}, {NULL, NULL}};
 
+static const struct fake_setting for_http[] = {
+    {"url", "http://127.0.0.1:1/{{a?}}"},
+    {"body", "{\"a\": {{a?}}}"},
+    {"allow_networks", "127.0.0.0/8"},
+    {NULL, NULL}};
+
 /* What is good, or breaks a rule only towards the real host's limits. */
 static const struct subject subjects[] = {
     {"plugins/sms_retry/.libs/sms_retry.so", NULL},
+    {"plugins/http_call/.libs/http_call.so", for_http},
     {"tests/fixtures/.libs/fix_good.so", NULL},
     {"tests/fixtures/.libs/fix_good2.so", NULL},
     {"tests/fixtures/.libs/fix_serial.so", NULL},

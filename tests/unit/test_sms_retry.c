@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "sms_retry/flat.h"
+#include "common/flat.h"
 #include "sms_retry/stamp.h"
 #include "support/fakehost.h"
 

@@ -4,10 +4,9 @@
  */
 #include "config.h"
 
-#include "flat.h"
+#include "common/flat.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #define DEPTH_MAX 64
@@ -70,6 +69,18 @@ static size_t utf8_length(const unsigned char *p, size_t left)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
     return n;
+}
+
+bool flat_utf8(const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+
+    for (size_t i = 0, n; i < len; i += n) {
+        n = p[i] < 0x80 ? 1 : utf8_length(p + i, len - i);
+        if (n == 0)
+            return false;
+    }
+    return true;
 }
 
 static int hex_value(unsigned char c)

@@ -6,9 +6,10 @@
  * The whole text is checked against RFC 8259 (UTF-8 too, depth at most 64), so
  * what is found can be copied into another JSON text as it is.  Pure.
  */
-#ifndef SMS_RETRY_FLAT_H
-#define SMS_RETRY_FLAT_H
+#ifndef PLUGINS_COMMON_FLAT_H
+#define PLUGINS_COMMON_FLAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum flat_kind {
@@ -40,5 +41,8 @@ size_t flat_whole(const struct flat_member *m);
 /* A STRING without its escapes, and a NUL behind it.  The length, or -EMSGSIZE
  * (does not fit, NUL included), -EINVAL (half a surrogate pair, or a NUL). */
 int flat_text(const struct flat_member *m, char *out, size_t cap);
+
+/* Whether all of it is UTF-8 (RFC 3629). */
+bool flat_utf8(const char *text, size_t len);
 
 #endif
