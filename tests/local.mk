@@ -50,6 +50,7 @@ unit_tests = \
 	tests/unit/test_metrics \
 	tests/unit/test_pile \
 	tests/unit/test_plan \
+	tests/unit/test_plan_shards \
 	tests/unit/test_plug_attempt \
 	tests/unit/test_plug_crash \
 	tests/unit/test_plug_emit \
@@ -148,6 +149,7 @@ tests_unit_test_metrics_LDADD = $(for_metrics) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_pile_LDADD = $(for_store) $(CMOCKA_LIBS)
 tests_unit_test_plan_LDADD = $(for_sched) $(CMOCKA_LIBS)
+tests_unit_test_plan_shards_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_plug_attempt_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_crash_LDADD = $(for_plug) $(CMOCKA_LIBS)
 tests_unit_test_plug_emit_LDADD = $(for_plug) $(CMOCKA_LIBS)
