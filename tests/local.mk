@@ -64,6 +64,7 @@ unit_tests = \
 	tests/unit/test_queues \
 	tests/unit/test_sched \
 	tests/unit/test_sched_wish \
+	tests/unit/test_seat \
 	tests/unit/test_seat_rule \
 	tests/unit/test_sms_retry \
 	tests/unit/test_source \
@@ -167,6 +168,9 @@ tests_unit_test_sched_wish_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_CPPFLAGS = $(AM_CPPFLAGS) \
 	-I$(top_srcdir)/tests -I$(top_srcdir)/plugins \
 	-I$(top_srcdir)/plugins/sms_retry
+tests_unit_test_seat_LDADD = $(for_seat) $(CMOCKA_LIBS)
+tests_unit_test_seat_SOURCES = tests/unit/test_seat.c \
+	tests/support/fakestore.c tests/support/fakestore.h
 tests_unit_test_seat_rule_LDADD = $(for_seat) $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_sms_retry_SOURCES = tests/unit/test_sms_retry.c \
