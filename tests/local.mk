@@ -90,6 +90,7 @@ tests_unit_test_buf_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_buf_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_clock_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_commit_LDADD = $(for_commit) $(CMOCKA_LIBS)
+tests_unit_test_commit_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=attempt_take_job
 tests_unit_test_commit_away_LDADD = $(for_commit) $(CMOCKA_LIBS)
 tests_unit_test_conf_LDADD = $(for_conf) $(CMOCKA_LIBS)
 tests_unit_test_conf_dump_LDADD = $(for_conf) $(CMOCKA_LIBS)

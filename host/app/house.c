@@ -92,7 +92,8 @@ static void on_returned(void *arg, struct list *jobs, size_t n)
             job_free(&j);
             continue;
         }
-        b->items[i++] = (struct settled){j->id, j->tenure, j};
+        b->items[i++] =
+            (struct settled){.id = j->id, .tenure = j->tenure, .again = j};
     }
     if (b == NULL)
         return;

@@ -130,11 +130,15 @@ static void tell(struct finish *x)
         s->id = o->job->id;
         s->tenure = o->job->tenure;
         s->again = NULL;
-        if (o->stale)
+        s->look = false;
+        if (o->stale) {
             log_warn("commit", LOG_EVENT("outcome_stale"),
                      LOG_INT("job", o->job->id));
-        else if (o->kind == OUTCOME_RETRY)
+            s->look = !o->refused; /* or it would be run again and again */
+        } else if (o->kind == OUTCOME_RETRY) {
             s->again = attempt_take_job(x->works[i]->attempt);
+            s->look = s->again == NULL; /* no memory for it */
+        }
     }
     x->told->count = x->count;
     offer_follow_ups(x);

@@ -14,6 +14,8 @@ struct settled {
     uint32_t tenure; /* the job's; an earlier one than ours: of no meaning */
     /* Another attempt is due: the job as the store has it now; owned. */
     struct job *again;
+    /* No word of that (again NULL), but the store may have it: look there. */
+    bool look;
 };
 
 /* One malloc; made before the store is asked, so that telling cannot fail. */

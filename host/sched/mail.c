@@ -73,12 +73,13 @@ static void read_settled(struct sched *s, struct settled_batch *b, int64_t now)
     for (size_t i = 0; i < b->count; i++) {
         struct hold *h = window_find(&s->window, b->items[i].id);
         struct job *again = b->items[i].again;
+        bool look = b->items[i].look;
 
         if (b->items[i].tenure != s->window.tenure) {
             job_free(&again);
             continue;
         }
-        if (h != NULL && wishes_settled(&s->wishes, h, again != NULL)) {
+        if (h != NULL && wishes_settled(&s->wishes, h, again != NULL || look)) {
             job_free(&again);
             continue;
         }
@@ -86,6 +87,8 @@ static void read_settled(struct sched *s, struct settled_batch *b, int64_t now)
             window_drop(&s->window, &h);
         if (again != NULL)
             plan_take(&s->plan, &s->window, again, now);
+        else if (look)
+            plan_missed(&s->window, 1, s->plan.cursor + 1);
     }
     free(b);
 }

@@ -182,6 +182,8 @@ struct outcome {
     struct put_item *follow_ups; /* stored in the same transaction */
     size_t follow_up_count;
     bool stale; /* out: row gone or version changed; nothing was done for it */
+    bool
+        refused; /* out, with stale: it cannot be stored, the row is as it was */
 };
 
 struct finish_batch {

@@ -167,6 +167,7 @@ static void stale_ones_do_not_hold_up_others(void **state)
     assert_int_equal(store_finish(f->x, &b, &err), 0);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(o[i].stale, i == 1 || i == 3);
+        assert_false(o[i].refused);
         job_free(&o[i].job);
     }
     assert_int_equal(contract_backend->count_rows(f->dir), 2);

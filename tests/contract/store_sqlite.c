@@ -350,8 +350,10 @@ static void a_refused_outcome_is_left_out(void **state)
                    (long long)o[2].job->id);
     exec_behind(f->dir, sql);
     assert_int_equal(store_finish(f->x, &b, &err), 0);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(o[i].stale, i == 2);
+        assert_int_equal(o[i].refused, i == 2);
+    }
     exec_behind(f->dir, "DROP TRIGGER t");
     assert_int_equal(count_rows(f->dir), 1);
     assert_answer(f->dir, "SELECT ledger_pos||' '||ledger_seq FROM slots",

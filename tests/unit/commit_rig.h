@@ -25,7 +25,7 @@
 struct told { /* of one id, by sched's callback */
     int64_t id;
     unsigned times;
-    bool again, gone; /* the row was gone as it was told */
+    bool again, look, gone; /* the row was gone as it was told */
     int64_t due_ms;
     uint32_t attempt;
 };
@@ -78,6 +78,7 @@ static void rig_tell(struct rig *r, struct settled *s)
     t->id = s->id;
     t->times++;
     t->again = s->again != NULL;
+    t->look = s->look;
     t->gone = store_get(r->their, s->id, &row, NULL) == -ENOENT;
     if (s->again != NULL) {
         t->due_ms = s->again->due_ms;

@@ -43,6 +43,7 @@ struct rig {
     struct sched *sched;
     const struct app_name *a, *b;
     const char *key; /* of the jobs that are put; NULL: none */
+    bool no_copies;  /* no memory for the jobs of another attempt */
 
     pthread_mutex_t mtx;
     struct given given[RIG_GIVEN];
@@ -331,7 +332,9 @@ static void rig_end_done(struct writer_request *q, int result,
     w->told->count = 1;
     w->told->items[0] =
         (struct settled){.id = w->outcome.job->id, .again = NULL};
-    if (w->outcome.kind == OUTCOME_RETRY) {
+    if (w->outcome.kind == OUTCOME_RETRY && w->rig->no_copies) {
+        w->told->items[0].look = true;
+    } else if (w->outcome.kind == OUTCOME_RETRY) {
         w->told->items[0].again = w->outcome.job;
         w->outcome.job = NULL;
     }

@@ -159,6 +159,7 @@ static void a_retry_moves_the_row(void **state)
     id = rig_job(&rig, "k1", says(&s));
     yard_until(rig_told(&rig, id).times == 1);
     assert_true(rig_told(&rig, id).again);
+    assert_false(rig_told(&rig, id).look);
     assert_int_equal(rig_told(&rig, id).due_ms, at);
     assert_int_equal(rig_told(&rig, id).attempt, 1);
     assert_int_equal(store_get(rig.x, id, &row, NULL), 0);
@@ -167,6 +168,36 @@ static void a_retry_moves_the_row(void **state)
     job_free(&row);
     assert_int_equal(rig_records(&rig, "out"),
                      0); /* what was emitted is dropped */
+}
+
+static atomic_bool no_copy;
+struct job *__real_attempt_take_job(struct attempt *a);
+struct job *__wrap_attempt_take_job(struct attempt *a);
+
+struct job *__wrap_attempt_take_job(struct attempt *a)
+{
+    return atomic_load(&no_copy) ? NULL : __real_attempt_take_job(a);
+}
+
+/* execute still reads the job, and there is no memory for another. */
+static void a_retry_without_memory_is_told_to_be_looked_for(void **state)
+{
+    static struct say s = {.outcome = ONTIME_RETRY};
+    int64_t at = clock_wall_ms() + 60000, id;
+    struct job *row = NULL;
+
+    (void)state;
+    rig.decision =
+        (struct attempt_decision){.fate = ATTEMPT_AGAIN, .again_ms = at};
+    atomic_store(&no_copy, true);
+    id = rig_job(&rig, "k1", says(&s));
+    yard_until(rig_told(&rig, id).times == 1);
+    atomic_store(&no_copy, false);
+    assert_false(rig_told(&rig, id).again);
+    assert_true(rig_told(&rig, id).look);
+    assert_int_equal(store_get(rig.x, id, &row, NULL), 0);
+    assert_int_equal(row->due_ms, at);
+    job_free(&row);
 }
 
 static void skipped_and_dead_end_the_job(void **state)
@@ -337,6 +368,7 @@ static void a_stale_outcome_is_told_and_harmless(void **state)
     rig_submit(&rig);
     yard_until(rig_told(&rig, id).times == 1);
     assert_false(rig_told(&rig, id).again);
+    assert_true(rig_told(&rig, id).look); /* who knows what is there instead */
     assert_int_equal(rig_stored_count(&rig), 0);
     assert_int_equal(history(id).n, 0);
 }
@@ -377,6 +409,7 @@ int main(int argc, char **argv)
         T(records_go_out_and_the_job_is_gone),
         T(without_records_kafka_is_not_needed),
         T(a_retry_moves_the_row),
+        T(a_retry_without_memory_is_told_to_be_looked_for),
         T(skipped_and_dead_end_the_job),
         T(the_dead_are_told_in_their_topic),
         T(a_record_that_kafka_refuses_kills_its_job),

@@ -144,6 +144,31 @@ static void a_retry_fires_again_when_it_is_due(void **state)
     rig_end(&rig, id, OUTCOME_DONE, 0);
 }
 
+/* Nobody had memory for the job: the store has it. */
+static void a_retry_that_it_is_not_given_is_looked_for(void **state)
+{
+    struct given g = {0};
+    int64_t id, late, at;
+
+    (void)state;
+    rig_start(&rig, 1000);
+    rig_started(&rig);
+    id = rig_put(&rig, rig.a, 1, clock_wall_ms(), 0);
+    late = rig_put(&rig, rig.a, 1, clock_wall_ms(), 0);
+    rig_until(rig_count(&rig) == 2);
+    rig.no_copies = true;
+    at = clock_wall_ms() + 150;
+    rig_end(&rig, id, OUTCOME_RETRY, at);
+    rig_end(&rig, late, OUTCOME_RETRY, at - 1000); /* is due already */
+    rig_until(rig_times(&rig, id, &g) == 2);
+    assert_int_equal(g.attempt, 1);
+    assert_true(g.at_ms >= at);
+    rig_until(rig_times(&rig, late, &g) == 2);
+    rig_end(&rig, id, OUTCOME_DONE, 0);
+    rig_end(&rig, late, OUTCOME_DONE, 0);
+    assert_int_equal(rig_count(&rig), 4);
+}
+
 static void a_late_retry_is_not_kept_in_memory(void **state)
 {
     struct sched_view v;
@@ -303,6 +328,7 @@ int main(void)
         T(the_overdue_come_in_as_there_is_room),
         T(a_restart_goes_on_where_it_was),
         T(a_retry_fires_again_when_it_is_due),
+        T(a_retry_that_it_is_not_given_is_looked_for),
         T(a_late_retry_is_not_kept_in_memory),
         T(apps_come_and_go),
         T(a_job_that_is_returned_is_given_again),

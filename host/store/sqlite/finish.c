@@ -411,7 +411,7 @@ int sq_finish(struct store_session *sx, struct finish_batch *b, struct err *err)
         f.one_by_one = true;
         if (culprit == NULL)
             continue;
-        culprit->bad = true;
+        culprit->bad = culprit->o->refused = true;
         log_error("store", LOG_EVENT("outcome_refused"),
                   LOG_INT("job", culprit->o->job->id), LOG_ERR(&why));
     }
