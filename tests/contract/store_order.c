@@ -258,6 +258,60 @@ static void what_was_missed_does_not_hold_up_what_is_due(void **state)
     assert_int_equal(n, 30001);
 }
 
+/* All of `after` .. `until` in order; how many there are, and *calls it took. */
+static size_t load_all(struct fix *f, job_pos after, job_pos until,
+                       unsigned *ret_calls)
+{
+    struct load_request q = {
+        .cap = 1000, .bytes_cap = 1 << 20, .after = after, .until = until};
+    struct load_result got;
+    job_pos last = 0;
+    size_t n = 0;
+    struct err err;
+
+    *ret_calls = 0;
+    for (; q.after < q.until - 1; q.after = got.reached, ++*ret_calls) {
+        assert_int_equal(store_load_due(f->x, &q, &got, &err), 0);
+        for (; !list_empty(&got.jobs); n++) {
+            struct job *j = list_of(list_pop(&got.jobs), struct job, link);
+
+            assert_true(j->pos > last);
+            last = j->pos;
+            job_free(&j);
+        }
+    }
+    return n;
+}
+
+/* Stopped, started for a moment, stopped, started: what the first start left
+ * undone is not forgotten at the second, nor is what came in between. */
+static void missed_twice(void **state)
+{
+    struct fix *f = *state;
+    unsigned calls;
+
+    fix_put_many(f, 30000, T0, 1000);             /* over eight hours */
+    fix_put_many(f, 5000, T0 + 20 * HOUR, 1000);  /* over an hour and more */
+    fix_put_many(f, 10000, T0 + 30 * HOUR, 1000); /* missed the second time */
+    fix_put_many(f, 50, T0 + 50 * HOUR, 1000);
+    assert_int_equal(load_all(f, job_pos_at(T0 + 20 * HOUR) - 1,
+                              job_pos_at(T0 + 20 * HOUR + 60000), &calls),
+                     60);
+    assert_true(calls <= 3);
+    fix_reopen(f);
+    (void)fix_put_id(f, "gap 1", T0 + HOUR);
+    (void)fix_put_id(f, "between", T0 + 20 * HOUR + 30000);
+    (void)fix_put_id(f, "gap 2", T0 + 31 * HOUR);
+    /* On time: soon, after what was missed first has been put in order (there
+     * is one gap only; a million rows take a second). */
+    assert_int_equal(load_all(f, job_pos_at(T0 + 50 * HOUR) - 1,
+                              job_pos_at(T0 + 50 * HOUR + 60000), &calls),
+                     50);
+    assert_true(calls <= 4);
+    fix_reopen(f);
+    assert_int_equal(load_all(f, 0, job_pos_at(T0 + 50 * HOUR), &calls), 45003);
+}
+
 /* More jobs in one range than are put in order at a time, many of them in one
  * millisecond, and puts in between. */
 static void a_crowd_comes_out_as_it_went_in(void **state)
@@ -299,6 +353,7 @@ size_t tests_order(struct CMUnitTest *into)
         contract_test(order_survives_everything),
         contract_test(a_crowd_comes_out_as_it_went_in),
         contract_test(what_was_missed_does_not_hold_up_what_is_due),
+        contract_test(missed_twice),
     };
 
     memcpy(into, tests, sizeof(tests));

@@ -15,7 +15,9 @@
  * that front on, range by range (rows of the range at a front are in with ids
  * below its cursor).  After a long stop loading begins at the present: then
  * what was missed, from sorted.gap to sorted.gap_end_ms, is put in order while
- * the backlog is drained.  Also in job_order is, at any time, a job that was
+ * the backlog is drained.  There is one gap: a second long stop before that is
+ * done has loading put the rest of it in order first (a million rows take a
+ * second, once).  Also in job_order is, at any time, a job that was
  * moved out of the range that its id tells.
  *
  * Ids are given once: the sequence is kept with the slot, so an id comes again
