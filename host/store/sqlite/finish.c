@@ -385,6 +385,22 @@ static void tell(struct finish *f)
     }
 }
 
+/* After a failure: whether to try again, one by one, without the culprit. */
+static bool set_aside(struct finish *f, struct ending *culprit, int r,
+                      const struct err *why)
+{
+    if (why->retry || r == -ESTALE || r == -EUCLEAN ||
+        (culprit == NULL && f->one_by_one))
+        return false;
+    f->one_by_one = true;
+    if (culprit == NULL)
+        return true;
+    culprit->bad = culprit->o->refused = true;
+    log_error("store", LOG_EVENT("outcome_refused"),
+              LOG_INT("job", culprit->o->job->id), LOG_ERR(why));
+    return true;
+}
+
 int sq_finish(struct store_session *sx, struct finish_batch *b, struct err *err)
 {
     struct finish f = {.x = sq_session(sx), .b = b};
@@ -403,18 +419,9 @@ int sq_finish(struct store_session *sx, struct finish_batch *b, struct err *err)
         goto out;
     }
     sort_endings(&f);
-    while ((r = try_all(&f, &culprit, &why)) < 0) {
-        if (why.retry || r == -ESTALE || r == -EUCLEAN)
-            break;
-        if (culprit == NULL && f.one_by_one)
-            break;
-        f.one_by_one = true;
-        if (culprit == NULL)
-            continue;
-        culprit->bad = culprit->o->refused = true;
-        log_error("store", LOG_EVENT("outcome_refused"),
-                  LOG_INT("job", culprit->o->job->id), LOG_ERR(&why));
-    }
+    while ((r = try_all(&f, &culprit, &why)) < 0 &&
+           set_aside(&f, culprit, r, &why))
+        ;
     if (r == 0)
         tell(&f);
     else if (err != NULL)
