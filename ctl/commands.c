@@ -415,6 +415,8 @@ const struct command commands_table[] = {
     {"metrics", "", 0, 0, 0, run_metrics, "The metrics, as Prometheus text."},
     {"backup", "FILE", 1, 1, B(STORE) | B(RATE) | B(VERIFY), run_backup,
      "Copies a SQLite store to FILE while ontimed goes on using it."},
+    {"convert", "FROM TO", 2, 2, B(DRY_RUN), run_convert,
+     "Makes the new store TO with all that FROM has; ontimed is stopped."},
     {"slots", "", 0, 0, B(STORE), run_slots,
      "A store's slots: which instance holds which, and how many shards."},
 };

@@ -37,6 +37,7 @@ struct command {
 
 /* store.c: what needs no daemon, but a store. */
 enum ctl_exit run_backup(struct ctl *c);
+enum ctl_exit run_convert(struct ctl *c);
 enum ctl_exit run_slots(struct ctl *c);
 
 extern const struct command commands_table[];

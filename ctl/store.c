@@ -105,6 +105,38 @@ enum ctl_exit run_backup(struct ctl *c)
     return r < 0 ? ask_failed(c, &err) : CTL_OK;
 }
 
+/* ---- convert ------------------------------------------------------------------ */
+
+enum ctl_exit run_convert(struct ctl *c)
+{
+    struct convert_request q = {.from = c->args->operand[0],
+                                .to = c->args->operand[1],
+                                .dry_run = opt(c, OPT_DRY_RUN) != NULL};
+    int64_t began = clock_boot_ms();
+    struct convert_result done;
+    struct progress progress;
+    char took[PRINT_TIME];
+    struct err err;
+    int r;
+
+    progress_begin(&progress, c->err);
+    q.tell = (struct move_tell){progress_tell, &progress};
+    r = store_convert(&q, &done, &err);
+    progress_end(&progress);
+    if (r < 0)
+        return ask_failed(c, &err);
+    print_duration(clock_boot_ms() - began, took);
+    (void)fprintf(c->out, "store %s\n", done.id);
+    for (int k = MOVE_SLOT; k < MOVE_KINDS; k++)
+        (void)fprintf(c->out, "%10" PRIu64 " %s\n", done.rows[k],
+                      move_kind_name((enum move_kind)k));
+    if (q.dry_run)
+        (void)fputs("nothing was written (--dry-run)\n", c->out);
+    else
+        (void)fprintf(c->out, "converted and compared in %s\n", took);
+    return CTL_OK;
+}
+
 /* ---- slots ------------------------------------------------------------------ */
 
 static void add_slot(struct table *t, const struct store_slot *s,

@@ -48,6 +48,7 @@ unit_tests = \
 	tests/unit/test_list \
 	tests/unit/test_log \
 	tests/unit/test_metrics \
+	tests/unit/test_move \
 	tests/unit/test_pile \
 	tests/unit/test_plan \
 	tests/unit/test_plan_shards \
@@ -149,6 +150,7 @@ tests_unit_test_list_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_log_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDADD = $(for_metrics) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_unit_test_move_LDADD = $(for_store) $(CMOCKA_LIBS)
 tests_unit_test_pile_LDADD = $(for_store) $(CMOCKA_LIBS)
 tests_unit_test_plan_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_plan_shards_LDADD = $(for_sched) $(CMOCKA_LIBS)

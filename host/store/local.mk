@@ -2,6 +2,7 @@
 # The durable store: interface, writer thread, backends.
 noinst_LIBRARIES += host/store/libstore.a
 host_store_libstore_a_SOURCES = \
+	host/store/convert.c \
 	host/store/move.c \
 	host/store/move.h \
 	host/store/name.c \
@@ -25,12 +26,15 @@ host_store_libstore_a_SOURCES = \
 	host/store/sqlite/checkpoint.h \
 	host/store/sqlite/chunk.c \
 	host/store/sqlite/chunk.h \
+	host/store/sqlite/export.c \
+	host/store/sqlite/export.h \
 	host/store/sqlite/filter.c \
 	host/store/sqlite/filter.h \
 	host/store/sqlite/finish.c \
 	host/store/sqlite/finish.h \
 	host/store/sqlite/history.c \
 	host/store/sqlite/history.h \
+	host/store/sqlite/import.c \
 	host/store/sqlite/look.c \
 	host/store/sqlite/look.h \
 	host/store/sqlite/names.c \

@@ -7,6 +7,7 @@
 
 #include "store/move.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "store/ops.h"
@@ -17,6 +18,49 @@ int move_tell(const struct move_tell *t, const struct move_progress *p,
     if (t == NULL || t->fn == NULL || t->fn(t->arg, p))
         return 0;
     return err_set(err, -ECANCELED, "stopped before the end");
+}
+
+const char *move_kind_name(enum move_kind kind)
+{
+    static const char *const names[MOVE_KINDS] = {
+        [MOVE_STORE] = "identity",
+        [MOVE_SLOT] = "slots",
+        [MOVE_APP] = "apps",
+        [MOVE_POSITION] = "source positions",
+        [MOVE_JOB] = "jobs",
+        [MOVE_WISH] = "undecided changes",
+        [MOVE_EXECUTION] = "executions",
+        [MOVE_REPEAT] = "idempotency keys",
+    };
+
+    return names[kind];
+}
+
+void move_row_done(struct move_row *row)
+{
+    if (row->kind == MOVE_JOB)
+        job_free(&row->job);
+    else if (row->kind == MOVE_WISH)
+        wish_free(&row->wish);
+}
+
+int store_export(struct store_session *x, enum move_kind kind, move_row_fn *fn,
+                 void *arg, struct err *err)
+{
+    return x->store->ops->export(x, kind, fn, arg, err);
+}
+
+int store_import(struct store_session *x, struct move_row *rows, size_t n,
+                 struct err *err)
+{
+    assert(x->writing);
+    return n == 0 ? 0 : x->store->ops->import(x, rows, n, err);
+}
+
+int store_import_end(struct store_session *x, struct err *err)
+{
+    assert(x->writing);
+    return x->store->ops->import_end(x, err);
 }
 
 static int no_such(const char *what, const struct store_ops *ops,

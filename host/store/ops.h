@@ -77,6 +77,11 @@ struct store_ops {
                   struct err *err);
     int (*check)(const char *url, const struct move_tell *tell,
                  struct check_result *ret, struct err *err);
+    int (*export)(struct store_session *x, enum move_kind kind, move_row_fn *fn,
+                  void *arg, struct err *err);
+    int (*import)(struct store_session *x, struct move_row *rows, size_t n,
+                  struct err *err);
+    int (*import_end)(struct store_session *x, struct err *err);
 };
 
 struct store { /* a backend's own begins with this */

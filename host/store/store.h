@@ -38,8 +38,10 @@ struct shard_set; /* store/slots.h */
 #define STORE_ERROR_MAX 1024 /* error texts are cut to this */
 
 enum store_use {
-    STORE_SERVE, /* a daemon, or what must not meet one */
-    STORE_LOOK   /* a tool that only reads, beside a daemon: no lock, nothing
+    STORE_SERVE,  /* a daemon, or what must not meet one */
+    STORE_IMPORT, /* store_convert: there is none yet (-EEXIST), and nobody else
+                     may open it until store_import_end() */
+    STORE_LOOK    /* a tool that only reads, beside a daemon: no lock, nothing
                     is made or migrated; reading sessions, for slots and lists */
 };
 

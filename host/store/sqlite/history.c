@@ -185,6 +185,31 @@ static int give_ref(struct sq_session *x, const struct ref *ref,
     return r < 0 ? r : found;
 }
 
+int sq_history_piece(struct sq_session *x, int64_t *at, execution_fn *fn,
+                     void *arg, struct err *err)
+{
+    sqlite3_stmt *st = sq_stmt(x, SQL_EXEC_LOG_UP, err);
+    struct span s;
+    int found, r = 0;
+
+    if (st == NULL)
+        return -EIO;
+    (void)sqlite3_bind_int64(st, 1, *at);
+    found = sq_row(x, st, err);
+    if (found <= 0)
+        return found;
+    *at = sqlite3_column_int64(st, 0);
+    s = sq_column_span(st, 1);
+    for (size_t i = 0; i < s.len / SQ_REF_BYTES && r >= 0; i++) {
+        struct ref ref =
+            decode((const unsigned char *)s.data + i * SQ_REF_BYTES);
+
+        r = give_ref(x, &ref, fn, arg, err);
+    }
+    (void)sqlite3_reset(st);
+    return r < 0 ? r : 1;
+}
+
 static int newest(struct sq_session *x, const struct execution_query *q,
                   int32_t app, execution_fn *fn, void *arg, struct err *err)
 {

@@ -40,6 +40,11 @@ int sq_executions(struct store_session *x, const struct execution_query *q,
 int sq_history_walk(struct store_session *x, struct history_walk *w,
                     execution_fn *fn, void *arg, struct err *err);
 
+/* Gives the executions of the next row of the log after *at (-1: from the
+ * oldest) to fn, and moves *at there.  1; 0 when there is none. */
+int sq_history_piece(struct sq_session *x, int64_t *at, execution_fn *fn,
+                     void *arg, struct err *err);
+
 /* Removes about `rows` executions that ended before; returns how many. */
 int sq_history_prune(struct sq_session *x, int64_t before_ms, size_t rows,
                      struct err *err);

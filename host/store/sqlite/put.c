@@ -356,8 +356,8 @@ static sqlite3_stmt *position_stmt(struct sq_session *x, enum sql q,
     return st;
 }
 
-static int move_position(struct sq_session *x, const struct store_position *p,
-                         struct err *err)
+int sq_position_move(struct sq_session *x, const struct store_position *p,
+                     struct err *err)
 {
     enum sql q = p->from < 0 ? SQL_POSITION_ADD : SQL_POSITION_MOVE;
     sqlite3_stmt *st = position_stmt(x, q, p, err);
@@ -408,7 +408,7 @@ int sq_put(struct store_session *sx, struct put_batch *b, struct err *err)
         items[i] = &b->items[i];
     r = sq_begin(x, b->sync, err);
     for (size_t i = 0; r == 0 && i < b->position_count; i++)
-        r = move_position(x, &b->positions[i], err);
+        r = sq_position_move(x, &b->positions[i], err);
     if (r == 0)
         r = sq_put_items(x, items, b->count, b->now_ms, err);
     if (r == 0)

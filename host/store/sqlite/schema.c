@@ -268,8 +268,16 @@ static int version_of(sqlite3 *db, int *ret, struct err *err)
 static int read_identity(sqlite3 *db, char id[37], struct hash_key *secret,
                          struct err *err)
 {
-    int r = get_meta(db, "store_id", id, 36, err);
+    int incomplete = 0;
+    int r = pragma_int(db, "SELECT count(*) FROM meta WHERE name='incomplete'",
+                       &incomplete, err);
 
+    if (r == 0 && incomplete != 0)
+        r = err_set(err, -EUCLEAN,
+                    "the conversion that made this store did not come to its "
+                    "end: remove it and convert again");
+    if (r == 0)
+        r = get_meta(db, "store_id", id, 36, err);
     if (r == 0)
         r = get_meta(db, "secret", secret, sizeof(*secret), err);
     id[36] = '\0';

@@ -63,6 +63,7 @@ static const char *const text[SQL_COUNT] = {
         "attempt,state,priority,key,payload,headers) "
         "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
     [SQL_JOB_GET] = "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id=?1",
+    [SQL_JOB_ALL] = "SELECT " JOB_COLUMNS " FROM jobs j ORDER BY j.id",
     [SQL_JOB_END] = "DELETE FROM jobs WHERE id=?1 AND version=?2 AND pos=?3",
     [SQL_JOB_SWEEP] = "DELETE FROM jobs WHERE id>=?1 AND id<=?2 AND "
                       "ontime_marked(id,version,pos)",
@@ -136,6 +137,8 @@ static const char *const text[SQL_COUNT] = {
                            "WHERE number>?1 ORDER BY number LIMIT ?2",
     [SQL_EXEC_LOG_ADD] = "INSERT INTO execution_log(at,refs) VALUES(?1,?2)",
     [SQL_EXEC_LOG_DOWN] = "SELECT refs FROM execution_log ORDER BY at DESC",
+    [SQL_EXEC_LOG_UP] =
+        "SELECT at,refs FROM execution_log WHERE at>?1 ORDER BY at LIMIT 1",
     [SQL_EXEC_LOG_OLDEST] =
         "SELECT at,refs FROM execution_log WHERE at<?1 ORDER BY at LIMIT 1",
     [SQL_EXEC_LOG_DELETE] = "DELETE FROM execution_log WHERE at=?1",

@@ -18,6 +18,7 @@
 
 #include "store/sqlite/backup.h"
 #include "store/sqlite/change.h"
+#include "store/sqlite/export.h"
 #include "store/sqlite/finish.h"
 #include "store/sqlite/history.h"
 #include "store/sqlite/look.h"
@@ -72,8 +73,9 @@ static void sq_close(struct store *s)
 }
 
 /* Makes or migrates the schema, over a connection of its own. */
-static int prepare(struct sq_store *st, bool look, struct err *err)
+static int prepare(struct sq_store *st, enum store_use use, struct err *err)
 {
+    bool look = use == STORE_LOOK;
     sqlite3 *db = NULL;
     int r;
 
@@ -82,6 +84,8 @@ static int prepare(struct sq_store *st, bool look, struct err *err)
     if (r == 0) {
         r = look ? sq_schema_look(db, st->base.id, &st->secret, err)
                  : sq_schema_open(db, st->base.id, &st->secret, err);
+        if (r == 0 && use == STORE_IMPORT)
+            r = sq_exec(db, "INSERT INTO meta VALUES('incomplete',1)", err);
         if (r == 0)
             r = sq_names_load(st, db, err);
         if (r < 0)
@@ -109,6 +113,8 @@ static int sq_open(const struct store_settings *set, struct store **ret,
     (void)pthread_once(&once, configure);
     if (*sq_path(set->url) == '\0')
         return err_set(err, -EINVAL, "store url \"%s\" has no path", set->url);
+    if (set->use == STORE_IMPORT && access(sq_path(set->url), F_OK) == 0)
+        return err_set(err, -EEXIST, "%s is there already", sq_path(set->url));
     st = calloc(1, sizeof(*st));
     if (st == NULL)
         return err_again(err, r, "no memory for a store");
@@ -127,7 +133,7 @@ static int sq_open(const struct store_settings *set, struct store **ret,
     else
         r = look ? 0 : lock_take(st, err);
     if (r == 0)
-        r = prepare(st, look, err);
+        r = prepare(st, set->use, err);
     if (r < 0) {
         sq_close(&st->base);
         return r;
@@ -166,4 +172,7 @@ const struct store_ops store_sqlite = {
     .ledger_begin = sq_ledger_begin,
     .backup = sq_backup,
     .check = sq_check,
+    .export = sq_export,
+    .import = sq_import,
+    .import_end = sq_import_end,
 };
