@@ -138,6 +138,8 @@ bool house_ready(struct house *h, char *why, size_t whylen)
         text = "starting";
     else if (!atomic_load(&h->connected))
         text = "no Kafka broker has answered yet";
+    else if (ledger_waits(h, why, whylen))
+        return false;
     if (text == NULL && h->seat != NULL)
         return seat_ready(h->seat, why, whylen);
     if (text != NULL)
@@ -164,6 +166,8 @@ static int start_store(struct house *h, struct err *err)
         r = store_session_open(h->store, false, &h->reader, err);
     if (r == 0)
         r = writer_start(h->store, &h->writer, err);
+    if (r == 0)
+        ledger_name(h);
     return r;
 }
 
@@ -175,6 +179,13 @@ static int start_commit(struct house *h, struct err *err)
         .batch_jobs = (size_t)h->conf->commit_batch_jobs,
         .linger_ms = h->conf->commit_linger_ms,
         .inflight_records = (size_t)h->conf->commit_inflight_records,
+        .transactional_prefix =
+            h->embedded == NULL ? h->transactional_prefix : NULL,
+        .ledger_topic = h->ledger_topic,
+        .store_id = store_id(h->store),
+        .transaction_jobs = (size_t)h->conf->commit_transaction_jobs,
+        .transaction_linger_ms = h->conf->commit_transaction_linger_ms,
+        .exactly_changed = on_exactly_changed,
         .settled = on_settled,
         .stored = on_stored,
         .wished = on_wished,
@@ -200,6 +211,7 @@ static int start_dispatch(struct house *h, struct err *err)
         .attempts = attempts_for(h->conf),
         .overdue_after_ms = h->conf->sched_overdue_after_ms,
         .store_id = store_id(h->store),
+        .transactions = h->embedded == NULL,
         .ended = on_ended,
         .returned = on_returned,
         .mark_running = mark_running,
@@ -302,8 +314,8 @@ typedef int step_fn(struct house *h, struct err *err);
 
 /* In this order; house_stop() undoes them in reverse. */
 static step_fn *const steps[] = {
-    open_signals,   kafka_prepare, start_store, start_commit,
-    start_dispatch, load_plugins,  start_sched, seating_start,
+    open_signals, kafka_prepare, start_store, start_commit,  start_dispatch,
+    load_plugins, ledger_start,  start_sched, seating_start,
 };
 
 static struct house *house_new(const struct options *o, struct conf *conf)
@@ -320,6 +332,7 @@ static struct house *house_new(const struct options *o, struct conf *conf)
     list_init(&h->retiring);
     pthread_mutex_init(&h->mtx, NULL);
     pthread_mutex_init(&h->sources_mtx, NULL);
+    pthread_mutex_init(&h->ledger_mtx, NULL);
     atomic_store(&h->generation, 1);
     return h;
 }
@@ -426,6 +439,7 @@ static void free_rest(struct house *h)
     conf_unref(&h->started);
     pthread_mutex_destroy(&h->mtx);
     pthread_mutex_destroy(&h->sources_mtx);
+    pthread_mutex_destroy(&h->ledger_mtx);
     free(h);
 }
 

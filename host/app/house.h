@@ -11,6 +11,7 @@
 #include "app/options.h"
 #include "base/inbox.h"
 #include "commit/commit.h"
+#include "commit/recover.h"
 #include "conf/conf.h"
 #include "dispatch/dispatch.h"
 #include "httpd/httpd.h"
@@ -44,6 +45,16 @@ struct house {
     struct embedded *embedded;
     struct kafka_settings kafka; /* points into started and kafka_lists */
     char **kafka_lists[3];
+
+    /* exactly once: names, and how far we are; see ledger.c */
+    char ledger_topic[256], transactional_prefix[160];
+    struct recover_settings recover;      /* of this house's slots */
+    pthread_mutex_t ledger_mtx;           /* one at a time in ledger_open() */
+    bool ledger_recovered, ledger_seated; /* under ledger_mtx */
+    char ledger_trouble[400];             /* under mtx; "": none */
+    bool ledger_late;          /* no broker had answered before sched began */
+    atomic_bool exactly_ready; /* apps of that delivery are served */
+    atomic_bool serve_again;   /* that has changed */
 
     struct store *store;
     struct store_session *reader; /* the control thread's */
@@ -121,7 +132,25 @@ void kafka_forget(struct house *h);
 /* The topics of a new configuration are looked up, or made, as configured. */
 int kafka_follow(struct house *h, const struct conf *c, struct err *err);
 int connector_start(struct house *h, struct err *err);
+/* After a change: when something is to be waited for that was not before. */
+int connector_again(struct house *h);
 void connector_stop(struct house *h);
+
+/* ledger.c: what exactly_once needs of Kafka and the store. */
+void ledger_name(struct house *h); /* after the store was opened */
+/* Recovers what a former run has left and takes the seat for transactions, as
+ * far as this house needs it and it was not done.  err.retry: no broker yet.
+ * -EUCLEAN: held; said, and shown by house_ready. */
+int ledger_open(struct house *h, int timeout_ms, struct err *err);
+/* The step before the scheduler loads: a short try. */
+int ledger_start(struct house *h, struct err *err);
+/* A held slot goes on at the ledger's end. */
+int ledger_accept_loss(struct house *h, int32_t slot, struct err *err);
+/* Whether the app may be served now. */
+bool ledger_serves(struct house *h, const struct registry_app *a);
+/* Why apps of exactly_once wait; false: they do not. */
+bool ledger_waits(struct house *h, char *why, size_t whylen);
+void on_exactly_changed(void *arg, enum exactly_state state);
 
 /* sources.c */
 int sources_follow(struct house *h, const struct conf *conf, struct err *err);

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #define FIRST_TRY_MS 3000 /* how long a start waits for a broker */
+#define LATE_TRY_MS 100   /* when that was waited for already */
 #define NEXT_TRY_MS 5000
 #define NEEDS_MOST 1024
 
@@ -207,6 +208,10 @@ static int connect_once(struct house *h, int timeout_ms, struct err *err)
         r = sources_follow(h, c, err);
     if (r == 0)
         atomic_store(&h->connected, true);
+    if (r == 0)
+        r = ledger_open(h, timeout_ms, err);
+    if (r == -EUCLEAN) /* held, and said: what needs no ledger goes on */
+        r = 0;
     conf_unref(&c);
     return r;
 }
@@ -253,7 +258,8 @@ static void *run_connector(void *arg)
 int connector_start(struct house *h, struct err *err)
 {
     struct err first;
-    int r = connect_once(h, FIRST_TRY_MS, &first);
+    int r =
+        connect_once(h, h->ledger_late ? LATE_TRY_MS : FIRST_TRY_MS, &first);
 
     if (r == 0)
         return 0;
@@ -265,6 +271,19 @@ int connector_start(struct house *h, struct err *err)
     log_warn("app", LOG_EVENT("kafka_away"), LOG_ERR(&first),
              LOG_STR("then", "going on; sources start when a broker answers"));
     r = thread_start(&h->connector, "connector", run_connector, h, err);
+    h->connecting = r == 0;
+    return r;
+}
+
+int connector_again(struct house *h)
+{
+    char why[8];
+    int r;
+
+    if (!atomic_load(&h->connected) || !ledger_waits(h, why, sizeof(why)))
+        return 0;
+    connector_stop(h); /* it has ended, or soon will */
+    r = thread_start(&h->connector, "connector", run_connector, h, NULL);
     h->connecting = r == 0;
     return r;
 }

@@ -4,6 +4,7 @@ host_app_libapp_a_SOURCES = \
 	host/app/api.c \
 	host/app/control.c \
 	host/app/house.c host/app/house.h \
+	host/app/ledger.c \
 	host/app/kafka.c \
 	host/app/notify.c \
 	host/app/options.c host/app/options.h \

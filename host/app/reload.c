@@ -65,7 +65,7 @@ int serve_apps(struct house *h, struct registry *r)
     if (names == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++)
-        if (registry_at(r, i)->instance != NULL)
+        if (ledger_serves(h, registry_at(r, i)))
             names[n++] = registry_at(r, i)->name;
     result = dispatch_set_registry(h->dispatch, r);
     if (result == 0)
@@ -183,6 +183,8 @@ static void swap(struct house *h, struct conf *conf, struct registry *fresh)
     pthread_mutex_unlock(&h->mtx);
     if (serve_apps(h, fresh) < 0)
         log_error("app", LOG_EVENT("serve_apps_failed"));
+    if (connector_again(h) < 0)
+        log_error("app", LOG_EVENT("connector_not_started"));
     retire(h, old, fresh);
     registry_unref(&old);
     conf_unref(&old_conf);

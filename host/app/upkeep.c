@@ -96,6 +96,9 @@ void upkeep(struct house *h, int64_t now)
 
     retire_step(h);
     notify_watchdog();
+    if (atomic_exchange(&h->serve_again, false) &&
+        serve_apps(h, h->registry) < 0)
+        log_error("app", LOG_EVENT("serve_apps_failed"));
     if (due(&pruned_at, now,
             atomic_load(&h->prune_more) ? PRUNE_MORE_MS : PRUNE_MS))
         prune(h);

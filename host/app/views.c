@@ -71,6 +71,10 @@ static void view_commit(struct house *h, struct buf *b)
     number(b, "unsettled", (int64_t)v.unsettled);
     number(b, "recordsOutstanding", v.outstanding);
     truth(b, "brokerConnected", v.connected);
+    text(b, "transactions", exactly_state_name(v.exactly));
+    text(b, "transactionsWhy", v.why);
+    number(b, "transactionsCommitted",
+           metric_get(metric_series("ontime_transactions_total", "committed")));
     buf_addc(b, '}');
 }
 
@@ -154,12 +158,17 @@ static void view_app(struct house *h, const struct registry_app *a,
     dispatch_look(h->dispatch, a->name, &v);
     if (a->instance != NULL && instance_zombie(a->instance))
         state = "abandoned";
+    else if (a->instance != NULL && !ledger_serves(h, a))
+        state = "waiting for the ledger";
     else if (v.waiting)
         state = "waiting for its former instance";
     buf_addc(b, '{');
     text(b, "name", a->name->text);
     text(b, "plugin", a->conf->plugin);
     text(b, "state", state);
+    text(b, "delivery",
+         registry_exactly_once(a) && h->embedded == NULL ? "exactly_once"
+                                                         : "at_least_once");
     if (a->instance != NULL) {
         const struct plugin_object *o = instance_object(a->instance);
 

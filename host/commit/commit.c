@@ -2,8 +2,8 @@
  *
  * commit/commit.c - the commit stage's thread; see commit.h.
  *
- * An attempt goes: incoming -> sender (when it has records) -> finisher -> the
- * store's writer -> back here to be freed.
+ * An attempt goes: incoming -> sender or exactly_once lane (when it has
+ * records) -> finisher -> the store's writer -> back here to be freed.
  */
 #include "config.h"
 
@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "commit/exactly.h"
 #include "commit/finisher.h"
 #include "commit/sender.h"
 #include "metrics/metrics.h"
@@ -37,6 +38,7 @@ struct commit {
     pthread_mutex_t mtx;
     pthread_cond_t wake; /* CLOCK_MONOTONIC */
     struct list incoming;
+    struct list ended; /* struct work.link, from the exactly_once lane */
     size_t unsettled;
     bool woken, stopping;
 
@@ -45,6 +47,7 @@ struct commit {
 
     /* the thread's own */
     struct sender *senders[SENDERS];
+    struct exactly *exactly; /* NULL: none */
     struct finisher *finisher;
     struct app_metrics *apps;
     size_t app_count;
@@ -141,20 +144,50 @@ static struct sender *sender_for(struct commit *c, const struct job *j,
                                                                  : ON_TIME];
 }
 
+static enum commit_lane lane_of(const struct commit *c, const struct work *w)
+{
+    if (w->records == 0)
+        return COMMIT_STORE_ONLY;
+    return w->attempt->decision.exactly_once && c->exactly != NULL
+               ? COMMIT_EXACTLY_ONCE
+               : COMMIT_AT_LEAST_ONCE;
+}
+
 static void begin(struct commit *c, struct attempt *a, int64_t now_ms)
 {
     struct work *w = work_new(a);
 
-    if (w == NULL)
+    if (w == NULL) {
         give_up(c, a);
-    else if (w->records > 0)
+        return;
+    }
+    switch (lane_of(c, w)) {
+    case COMMIT_EXACTLY_ONCE:
+        exactly_take(c->exactly, w);
+        return;
+    case COMMIT_AT_LEAST_ONCE:
         sender_take(sender_for(c, a->job, now_ms), w);
-    else
+        return;
+    default:
         sent(c, w);
+    }
+}
+
+/* The exactly_once lane's thread. */
+static void on_exactly_ended(void *arg, struct list *works, size_t n)
+{
+    struct commit *c = arg;
+
+    (void)n;
+    pthread_mutex_lock(&c->mtx);
+    list_splice(&c->ended, works);
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->mtx);
 }
 
 /* Waits for something to do; false when it is time to end. */
-static bool take(struct commit *c, struct list *in, int64_t until_ns)
+static bool take(struct commit *c, struct list *in, struct list *ended,
+                 int64_t until_ns)
 {
     struct timespec t = {.tv_sec = (time_t)(until_ns / 1000000000),
                          .tv_nsec = (long)(until_ns % 1000000000)};
@@ -162,7 +195,8 @@ static bool take(struct commit *c, struct list *in, int64_t until_ns)
     int r = 0;
 
     pthread_mutex_lock(&c->mtx);
-    while (list_empty(&c->incoming) && !c->woken && !c->stopping && r == 0) {
+    while (list_empty(&c->incoming) && list_empty(&c->ended) && !c->woken &&
+           !c->stopping && r == 0) {
         if (until_ns == INT64_MAX)
             r = pthread_cond_wait(&c->wake, &c->mtx);
         else
@@ -170,6 +204,7 @@ static bool take(struct commit *c, struct list *in, int64_t until_ns)
     }
     c->woken = false;
     list_splice(in, &c->incoming);
+    list_splice(ended, &c->ended);
     go_on = !c->stopping;
     pthread_mutex_unlock(&c->mtx);
     return go_on;
@@ -177,8 +212,10 @@ static bool take(struct commit *c, struct list *in, int64_t until_ns)
 
 static void free_done(struct commit *c)
 {
-    size_t n = finisher_free_done(c->finisher);
+    size_t exact, n = finisher_free_done(c->finisher, &exact);
 
+    if (exact > 0)
+        exactly_stored(c->exactly, exact);
     if (n > 0)
         settled_some(c, n);
 }
@@ -201,26 +238,39 @@ static void free_attempts(struct list *attempts)
     }
 }
 
+static void free_works(struct list *works)
+{
+    for (struct list *e; (e = list_pop(works)) != NULL;) {
+        struct work *w = list_of(e, struct work, link);
+
+        work_free(&w);
+    }
+}
+
 static void *run(void *arg)
 {
     struct commit *c = arg;
     int64_t until = INT64_MAX;
-    struct list in;
+    struct list in, ended;
 
     list_init(&in);
-    while (take(c, &in, until)) {
+    list_init(&ended);
+    while (take(c, &in, &ended, until)) {
         int64_t now_ms = clock_wall_ms();
         bool some;
 
         free_done(c);
         for (struct list *e; (e = list_pop(&in)) != NULL;)
             begin(c, list_of(e, struct attempt, link), now_ms);
+        for (struct list *e; (e = list_pop(&ended)) != NULL;)
+            sent(c, list_of(e, struct work, link));
         some = sender_turn(c->senders[ON_TIME]);
         some |= sender_turn(c->senders[OVERDUE]);
         some |= finisher_turn(c->finisher, clock_mono_ns());
         until = some ? 0 : next_look(c);
     }
     free_attempts(&in);
+    free_works(&ended);
     return NULL;
 }
 
@@ -231,6 +281,8 @@ static void commit_free(struct commit **pc)
     struct commit *c = *pc;
 
     *pc = NULL;
+    exactly_stop(&c->exactly);
+    free_works(&c->ended);
     free_attempts(&c->incoming);
     for (int i = 0; i < SENDERS; i++)
         sender_close(&c->senders[i]);
@@ -269,6 +321,16 @@ static int open_senders(struct commit *c, struct err *err)
     return sender_open(&s, &c->senders[OVERDUE], err);
 }
 
+static int open_exactly(struct commit *c, struct err *err)
+{
+    const struct exactly_settings x = {
+        .commit = &c->set, .ended = on_exactly_ended, .arg = c};
+
+    if (c->set.transactional_prefix == NULL)
+        return 0;
+    return exactly_start(&x, &c->exactly, err);
+}
+
 int commit_start(const struct commit_settings *set, struct commit **ret,
                  struct err *err)
 {
@@ -280,11 +342,14 @@ int commit_start(const struct commit_settings *set, struct commit **ret,
         return err_set(err, -ENOMEM, "start the commit stage: no memory");
     c->set = *set;
     list_init(&c->incoming);
+    list_init(&c->ended);
     init_locks(c);
     f.arg = c;
     r = open_senders(c, err);
     if (r == 0 && finisher_new(&f, &c->finisher) < 0)
         r = err_set(err, -ENOMEM, "start the commit stage: no memory");
+    if (r == 0)
+        r = open_exactly(c, err);
     if (r == 0)
         r = thread_start(&c->thread, "commit", run, c, err);
     if (r < 0) {
@@ -341,4 +406,29 @@ void commit_look(struct commit *c, struct commit_view *ret)
     ret->outstanding = sender_outstanding(c->senders[ON_TIME]) +
                        sender_outstanding(c->senders[OVERDUE]);
     ret->connected = sender_connected(c->senders[ON_TIME]);
+    ret->exactly = EXACTLY_OFF;
+    ret->why[0] = '\0';
+    if (c->exactly != NULL)
+        ret->exactly = exactly_look(c->exactly, ret->why, sizeof(ret->why));
+}
+
+int commit_seat(struct commit *c, int32_t slot, int timeout_ms, struct err *err)
+{
+    if (c->exactly == NULL)
+        return err_set(err, -ENOTSUP, "no transactions in this house");
+    return exactly_seat(c->exactly, slot, timeout_ms, err);
+}
+
+void commit_unseat(struct commit *c)
+{
+    if (c->exactly != NULL)
+        exactly_unseat(c->exactly);
+}
+
+const char *exactly_state_name(enum exactly_state s)
+{
+    static const char *const names[] = {"off", "waiting", "ready", "held",
+                                        "fenced"};
+
+    return names[s];
 }

@@ -8,13 +8,15 @@
  *   at_least_once   records are sent at once by an idempotent producer; when
  *                   all have been reported delivered, finished in the store.  A
  *                   crash in between sends them again
- *   exactly_once    (not in this version) a transaction with a ledger record;
- *                   enum commit_lane is where it goes
+ *   exactly_once    records go out in a transaction, together with a record of
+ *                   the ledger that says which jobs it ends; then finished in
+ *                   the store.  After a crash the ledger tells (recover.h).
+ *                   Needs a seat: commit_seat()
  * A record that Kafka refuses for good (too large, not allowed) makes the job
  * DEAD with the reason; one that cannot be sent now is sent again until it is.
  * Dead letters of jobs are records too.
  *
- * One thread; memory is bounded by the number of attempts.
+ * Two threads; memory is bounded by the number of attempts.
  */
 #ifndef ONTIME_COMMIT_COMMIT_H
 #define ONTIME_COMMIT_COMMIT_H
@@ -29,7 +31,21 @@
 
 struct commit;
 
-enum commit_lane { COMMIT_STORE_ONLY, COMMIT_AT_LEAST_ONCE, COMMIT_LANES };
+enum commit_lane {
+    COMMIT_STORE_ONLY,
+    COMMIT_AT_LEAST_ONCE,
+    COMMIT_EXACTLY_ONCE,
+    COMMIT_LANES
+};
+
+/* Of the exactly_once lane. */
+enum exactly_state {
+    EXACTLY_OFF,     /* no slot */
+    EXACTLY_WAITING, /* for a broker or the store; it goes on by itself */
+    EXACTLY_READY,
+    EXACTLY_HELD,  /* something is wrong that a person has to mend */
+    EXACTLY_FENCED /* somebody else has the slot */
+};
 
 struct commit_settings {
     const struct kafka_settings *kafka;
@@ -37,6 +53,15 @@ struct commit_settings {
     size_t batch_jobs;       /* outcomes in one write to the store */
     int64_t linger_ms;       /* how long an outcome may wait for others */
     size_t inflight_records; /* sent and not yet reported */
+    /* The exactly_once lane; prefix NULL: there is none.  Strings outlive it. */
+    const char
+        *transactional_prefix; /* of the id: "ontime-<cluster>-<store>" */
+    const char *ledger_topic;
+    const char *store_id;
+    size_t transaction_jobs; /* ended by one transaction */
+    int64_t transaction_linger_ms;
+    /* May be NULL.  The lane's thread; must not block. */
+    void (*exactly_changed)(void *arg, enum exactly_state state);
     /* Outcomes are in the store.  Writer's thread; must not block. */
     void (*settled)(void *arg, struct settled_batch *batch);
     /* Follow-up jobs that were stored with them; the receiver's.  Writer's thread. */
@@ -57,11 +82,25 @@ int commit_drain(struct commit *c, int64_t deadline_boot_ms);
  * before writer_stop. */
 void commit_stop(struct commit **pc);
 
+/*
+ * The exactly_once lane works for a slot that the writer's session holds and
+ * that was recovered; until then its attempts wait.  0: it is ready.  err.retry:
+ * not within timeout_ms, it goes on trying.  -EUCLEAN: as EXACTLY_HELD, FENCED
+ * (trying goes on when held).  -ENOTSUP: there is no such lane.  Any thread.
+ */
+int commit_seat(struct commit *c, int32_t slot, int timeout_ms,
+                struct err *err);
+/* The slot is no longer ours: no transaction begins any more. */
+void commit_unseat(struct commit *c);
+
 struct commit_view {
     size_t unsettled;    /* attempts handed in and not yet in the store */
     int64_t outstanding; /* records sent and not yet reported */
     bool connected;      /* to a broker */
+    enum exactly_state exactly;
+    char why[200]; /* WAITING, HELD, FENCED: what for */
 };
+const char *exactly_state_name(enum exactly_state s); /* "ready", ... */
 void commit_look(struct commit *c, struct commit_view *ret);
 
 #endif

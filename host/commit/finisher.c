@@ -17,6 +17,7 @@
 
 struct finish { /* one batch on its way */
     struct list link;
+    struct list flight; /* finisher.flying, under mtx */
     struct writer_request request;
     struct finisher *f;
     struct settled_batch *told;
@@ -32,7 +33,9 @@ struct finisher {
     int64_t oldest_ns; /* when the first of them came */
     unsigned under_way;
     pthread_mutex_t mtx;
-    struct list done; /* struct finish.link, under mtx */
+    struct list done;   /* struct finish.link, under mtx */
+    struct list flying; /* struct finish.flight, under mtx: at the writer */
+    bool gap;           /* under mtx: a batch was not stored */
 };
 
 int finisher_new(const struct finisher_settings *set, struct finisher **ret)
@@ -44,6 +47,7 @@ int finisher_new(const struct finisher_settings *set, struct finisher **ret)
     f->set = *set;
     list_init(&f->waiting);
     list_init(&f->done);
+    list_init(&f->flying);
     pthread_mutex_init(&f->mtx, NULL);
     *ret = f;
     return 0;
@@ -65,7 +69,7 @@ void finisher_free(struct finisher **pf)
     *pf = NULL;
     if (f == NULL)
         return;
-    (void)finisher_free_done(f);
+    (void)finisher_free_done(f, NULL);
     for (struct list *e; (e = list_pop(&f->waiting)) != NULL;) {
         struct work *w = list_of(e, struct work, link);
 
@@ -146,6 +150,21 @@ static void tell(struct finish *x)
     x->told = NULL;
 }
 
+/*
+ * A batch is missing in the store: its jobs must be found by a replay, so the
+ * ledger's position stays before them, also for the batches that are under way
+ * (only the writer's thread, this one, reads them).  Under mtx.
+ */
+static void hold_ledger(struct finisher *f)
+{
+    f->gap = true;
+    for (struct list *e = f->flying.next; e != &f->flying; e = e->next) {
+        struct finish *x = list_of(e, struct finish, flight);
+
+        x->request.finish.ledger_pos = x->request.finish.ledger_seq = -1;
+    }
+}
+
 static void finished(struct writer_request *r, int result,
                      const struct err *err)
 {
@@ -159,6 +178,9 @@ static void finished(struct writer_request *r, int result,
                   LOG_INT("jobs", x->count),
                   LOG_ERR(err)); /* the ids stay held: nothing fires twice */
     pthread_mutex_lock(&f->mtx);
+    list_remove(&x->flight);
+    if (result != 0)
+        hold_ledger(f);
     list_push(&f->done, &x->link);
     pthread_mutex_unlock(&f->mtx);
     f->set.wake(f->set.arg);
@@ -173,6 +195,7 @@ static struct finish *finish_new(struct finisher *f, size_t n)
     if (x == NULL)
         return NULL;
     list_init(&x->link);
+    list_init(&x->flight);
     x->f = f;
     x->works = calloc(n, sizeof(struct work *));
     x->told = malloc(sizeof(*x->told) + n * sizeof(x->told->items[0]));
@@ -183,8 +206,11 @@ static struct finish *finish_new(struct finisher *f, size_t n)
     return x;
 }
 
+/* Transactions come one behind the other, each as a whole: the position behind
+ * the last one that ends in this batch holds for all before it. */
 static void fill(struct finisher *f, struct finish *x, size_t n)
 {
+    int64_t pos = -1, seq = -1;
     struct list *e;
 
     while (x->count < n && (e = list_pop(&f->waiting)) != NULL) {
@@ -192,6 +218,10 @@ static void fill(struct finisher *f, struct finish *x, size_t n)
 
         x->works[x->count] = w;
         x->outcomes[x->count++] = &w->outcome;
+        if (w->ledger_pos >= 0) {
+            pos = w->ledger_pos;
+            seq = w->ledger_seq;
+        }
     }
     f->waiting_count -= x->count;
     x->request = (struct writer_request){
@@ -199,10 +229,15 @@ static void fill(struct finisher *f, struct finish *x, size_t n)
         .finish = {.outcomes = x->outcomes,
                    .count = x->count,
                    .now_ms = clock_wall_ms(),
-                   .ledger_pos = -1,
-                   .ledger_seq = -1},
+                   .ledger_pos = pos,
+                   .ledger_seq = seq},
         .done = finished,
     };
+    pthread_mutex_lock(&f->mtx);
+    list_push(&f->flying, &x->flight);
+    if (f->gap)
+        x->request.finish.ledger_pos = x->request.finish.ledger_seq = -1;
+    pthread_mutex_unlock(&f->mtx);
 }
 
 bool finisher_turn(struct finisher *f, int64_t now_ns)
@@ -226,10 +261,10 @@ bool finisher_turn(struct finisher *f, int64_t now_ns)
     return true;
 }
 
-size_t finisher_free_done(struct finisher *f)
+size_t finisher_free_done(struct finisher *f, size_t *ret_exact)
 {
     struct list done;
-    size_t n = 0;
+    size_t n = 0, exact = 0;
 
     list_init(&done);
     pthread_mutex_lock(&f->mtx);
@@ -239,8 +274,12 @@ size_t finisher_free_done(struct finisher *f)
         struct finish *x = list_of(e, struct finish, link);
 
         n += x->count;
+        for (size_t i = 0; i < x->count; i++)
+            exact += x->works[i]->exact;
         f->under_way--;
         finish_free(x);
     }
+    if (ret_exact != NULL)
+        *ret_exact = exact;
     return n;
 }

@@ -25,8 +25,9 @@ void finisher_free(struct finisher **pf); /* after writer_close */
 void finisher_take(struct finisher *f, struct work *w);
 /* Submits what is due to go; true when it did something. */
 bool finisher_turn(struct finisher *f, int64_t now_ns);
-/* Frees what the store has confirmed; how many works. */
-size_t finisher_free_done(struct finisher *f);
+/* Frees what the store has confirmed; how many works, and how many of those
+ * came out of transactions. */
+size_t finisher_free_done(struct finisher *f, size_t *ret_exact);
 /* When finisher_turn has something to do by time alone; INT64_MAX: never. */
 int64_t finisher_next_ns(const struct finisher *f);
 

@@ -140,7 +140,7 @@ static bool make_letter(struct work *w)
 static void set_records(struct work *w, const struct attempt_record *first)
 {
     w->records = w->next = w->waiting = 0;
-    w->again = w->refused = w->refused_for_now = false;
+    w->again = w->refused = w->refused_for_now = w->timed_out = false;
     for (const struct attempt_record *r = first; r != NULL; r = r->next)
         w->sent[w->records++] = (struct sent){w, r, SENT_NOT};
 }
@@ -168,6 +168,7 @@ struct work *work_new(struct attempt *a)
         return NULL;
     list_init(&w->link);
     w->attempt = a;
+    w->ledger_pos = w->ledger_seq = -1;
     set_outcome(w);
     if (w->outcome.kind == OUTCOME_DONE) {
         if (make_follow_ups(w, a) < 0) {
@@ -212,7 +213,8 @@ void work_report(struct sent *s, int result, const char *text)
         w->refused_for_now = true;
     else
         w->again = true;
-    if (result != -EIO)
+    w->timed_out |= result == -ETIMEDOUT;
+    if (result != -EIO && result != -ECANCELED)
         note_fault(w, s->record->topic->text, text);
 }
 
@@ -226,6 +228,24 @@ void work_rewind(struct work *w)
     w->records = keep;
     w->next = 0;
     w->again = false;
+}
+
+void work_restart(struct work *w)
+{
+    for (uint32_t i = 0; i < w->records; i++)
+        w->sent[i].state = SENT_NOT;
+    w->next = w->waiting = 0;
+    w->again = w->timed_out = false;
+}
+
+void work_refuse(struct work *w, const char *topic, int result,
+                 const char *text)
+{
+    if (result == -ENOENT)
+        w->refused_for_now = true;
+    else
+        w->refused = true;
+    note_fault(w, topic, text);
 }
 
 bool work_condemn(struct work *w)

@@ -36,6 +36,10 @@ struct work {
     bool again;           /* a record has to be sent again */
     bool refused;         /* for good */
     bool refused_for_now; /* -ENOENT: the topic is not there (yet) */
+    bool timed_out;       /* a record was not taken in time */
+    bool exact;           /* was in a transaction that is committed */
+    int64_t ledger_pos;   /* of the last of a transaction, else -1: where */
+    int64_t ledger_seq;   /* a replay goes on once all of them are stored */
     struct sent sent[];
 };
 
@@ -50,6 +54,12 @@ const char *work_fault(const struct work *w);
 void work_report(struct sent *s, int result, const char *text);
 /* Back to the first record that is not delivered. */
 void work_rewind(struct work *w);
+/* Back to the first record, whatever was delivered: the transaction that it
+ * was in has been aborted. */
+void work_restart(struct work *w);
+/* A record to that topic would be refused; result as in a report. */
+void work_refuse(struct work *w, const char *topic, int result,
+                 const char *text);
 /*
  * After a refusal: the job dies (or is tried again, for a missing topic) with
  * the reason, unless it was its dead letter; true when that makes a dead letter,

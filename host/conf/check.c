@@ -265,9 +265,10 @@ static void check_app(struct conf_build *b, size_t i)
             wrong(b, APP(i, "name"), "app %s is there already: apps.%s",
                   a->name, b->c->priv->apps[k].key);
     }
-    if (strcmp(a->delivery, "exactly_once") == 0)
+    if (strcmp(a->delivery, "exactly_once") == 0 && b->c->kafka_embedded)
         wrong(b, APP(i, "delivery"),
-              "exactly_once is not built in this version; use at_least_once");
+              "exactly_once needs a real broker: readers of the embedded one "
+              "see aborted transactions, and it forgets all at the end");
     if (strcmp(a->misfire, "fire_within") == 0 && a->misfire_ms == 0)
         wrong(b, APP(i, "misfire_within"),
               "must be more than 0 with misfire = \"fire_within\"");

@@ -104,7 +104,10 @@ struct conf {
     /* dispatch */
     int64_t dispatch_workers, dispatch_max_workers;
     /* commit */
-    int64_t commit_batch_jobs, commit_linger_ms, commit_inflight_records;
+    int64_t commit_batch_jobs, commit_linger_ms, commit_inflight_records,
+        commit_transaction_jobs, commit_transaction_linger_ms;
+    char *ledger_topic; /* "": <cluster>-ledger */
+    int64_t ledger_partitions;
     /* plugins */
     char *plugins_dir;
     char *plugins_run_dir; /* private copies; "" a directory below TMPDIR */

@@ -145,6 +145,22 @@ const struct conf_row conf_rows[] = {
      RANGE(1, 10000000), .unit = "records", .fallback = "20000",
      .text = "Records on their way to Kafka at most."},
 
+    {HOST("commit.transaction_jobs", INT, commit_transaction_jobs),
+     RANGE(1, 50000), .unit = "jobs", .fallback = "4000",
+     .text = "Outcomes in one transaction at most (exactly_once)."},
+    {HOST("commit.transaction_linger", DURATION, commit_transaction_linger_ms),
+     RANGE(0, 1000), .fallback = "1ms",
+     .text = "How long a transaction waits for more outcomes."},
+    {HOST("ledger.topic", TEXT, ledger_topic), .fallback = "",
+     .shown = "the cluster's name and -ledger", .bad = conf_form_topic_or_none,
+     .text = "Topic of the ledger: which jobs the transactions of exactly_once "
+             "apps have ended. Of one installation alone; never to be "
+             "compacted or deleted from by others."},
+    {HOST("ledger.partitions", INT, ledger_partitions), RANGE(1, 64),
+     .unit = "partitions", .fallback = "64",
+     .text = "Its partitions when it is created: one for each slot, which is "
+             "how many instances there can be at once."},
+
     {HOST("plugins.dir", TEXT, plugins_dir), .fallback = ONTIME_PLUGINDIR,
      .shown = "LIBDIR/ontime/plugins", .bad = conf_form_text,
      .text = "Directory of the plugins' .so files. A relative path starts at "
@@ -244,8 +260,9 @@ const struct conf_row conf_rows[] = {
      .text = "Time zone of its plugin; \"\": the global one."},
     {APP("delivery", CHOICE, delivery), .fallback = "",
      .choices = "|exactly_once|at_least_once",
-     .text = "How what it emits is delivered; \"\": as the plugin can. This "
-             "version has at_least_once only."},
+     .text = "How what it emits is delivered; \"\": exactly_once when the "
+             "plugin declares that emitted records are all it does, else "
+             "at_least_once. With kafka.embedded always at_least_once."},
     {APP("misfire", CHOICE, misfire), .fallback = "fire",
      .choices = "fire|skip|fire_within",
      .text = "Jobs found overdue at start or after an outage: run them all, "

@@ -268,6 +268,9 @@ static struct policy **make_policies(struct dispatch *d, struct registry *r)
 
         p[i] = policy_new(a->conf, d->set.overdue_after_ms);
         whole = p[i] != NULL && slot_get(d, a->name) != NULL;
+        if (whole)
+            p[i]->exactly_once =
+                d->set.transactions && registry_exactly_once(a);
     }
     pthread_mutex_unlock(&d->mtx);
     for (size_t i = 0; i < n && p != NULL && !whole; i++)

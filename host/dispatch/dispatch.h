@@ -37,6 +37,7 @@ struct dispatch_settings {
         attempts; /* how many may exist at once, ended ones on their way included */
     int64_t overdue_after_ms;
     const char *store_id; /* for idempotency keys */
+    bool transactions;    /* else all apps are delivered at_least_once */
     /* Ended attempts with their decisions; they are the receiver's. */
     void (*ended)(void *arg, struct list *attempts, size_t n);
     /* Jobs that will not be run here any more (their app is gone). */

@@ -86,7 +86,8 @@ void policy_decide(const struct policy *p, struct attempt *a)
     struct attempt_decision *d = &a->decision;
 
     *d = (struct attempt_decision){.fate = ATTEMPT_DIES,
-                                   .dead_letters = p->dead_letters};
+                                   .dead_letters = p->dead_letters,
+                                   .exactly_once = p->exactly_once};
     if (a->ended_by == ATTEMPT_SKIPPED) {
         d->fate = ATTEMPT_SKIPS;
         return;

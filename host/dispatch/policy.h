@@ -24,6 +24,7 @@ struct policy {
     unsigned concurrency; /* open attempts at once; 0: no limit */
     double rate, burst;
     bool track_running;
+    bool exactly_once;                     /* delivery; dispatch sets it */
     const struct topic_name *dead_letters; /* NULL: none */
 };
 

@@ -117,7 +117,8 @@ static int producer_conf(const struct producer_settings *set,
         {NULL, NULL},
     };
     const char *part = set->kafka->partitioner;
-    char linger[32], records[24], kb[24], timeout[24];
+    char linger[32], records[24], kb[24], timeout[24], txn_timeout[24];
+    bool txn = set->transactional_id != NULL;
     const struct rdconf_pair first[] = {{"linger.ms", linger}, {NULL, NULL}};
     const struct rdconf_pair fixed[] = {
         {"enable.idempotence", "true"},
@@ -128,6 +129,9 @@ static int producer_conf(const struct producer_settings *set,
         {"queue.buffering.max.kbytes", kb},
         {"message.timeout.ms", timeout},
         {"statistics.interval.ms", "1000"},
+        {txn ? "transactional.id" : NULL, set->transactional_id},
+        {"transaction.timeout.ms", txn_timeout},
+        {"retry.backoff.ms", "10"}, /* a step of a transaction waits so long */
         {NULL, NULL},
     };
     struct rdconf_pair both[sizeof(defaults) / sizeof(defaults[0]) + 1];
@@ -144,6 +148,8 @@ static int producer_conf(const struct producer_settings *set,
     (void)snprintf(kb, sizeof(kb), "%" PRId64, set->queue_kb);
     (void)snprintf(timeout, sizeof(timeout), "%" PRId64,
                    set->message_timeout_ms);
+    (void)snprintf(txn_timeout, sizeof(txn_timeout), "%" PRId64,
+                   set->transaction_timeout_ms);
     return rdconf_make(&want, ret, err);
 }
 
@@ -380,4 +386,14 @@ int producer_flush(struct producer *p, int timeout_ms)
 bool producer_connected(const struct producer *p)
 {
     return atomic_load(&p->connected) && !atomic_load(&p->fatal);
+}
+
+struct rd_kafka_s *producer_client(const struct producer *p)
+{
+    return p->rk;
+}
+
+struct rd_kafka_topic_s *producer_topic_handle(const struct producer_topic *t)
+{
+    return t->rkt;
 }

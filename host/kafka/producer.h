@@ -37,7 +37,9 @@ struct producer_settings {
     int64_t queue_records, queue_kb;
     int64_t message_timeout_ms;
     double linger_ms;
-    producer_report_fn *report; /* called by producer_poll, on its thread */
+    const char *transactional_id; /* NULL: no transactions; see txproducer.h */
+    int64_t transaction_timeout_ms; /* with transactional_id */
+    producer_report_fn *report;     /* called by producer_poll, on its thread */
     void *arg;
 };
 
@@ -76,5 +78,11 @@ int64_t producer_outstanding(
 int producer_flush(struct producer *p, int timeout_ms);
 /* A broker is reachable, as far as is known. Any thread. */
 bool producer_connected(const struct producer *p);
+
+/* For kafka/txproducer.c alone. */
+struct rd_kafka_s;
+struct rd_kafka_s *producer_client(const struct producer *p);
+struct rd_kafka_topic_s;
+struct rd_kafka_topic_s *producer_topic_handle(const struct producer_topic *t);
 
 #endif

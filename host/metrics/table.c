@@ -74,6 +74,12 @@ const struct metric_family metric_table[] = {
             "Records of finished jobs, acknowledged by the broker"),
     COUNTER("records_failed_total", "app", NULL,
             "Attempts with a record that the broker refused for good"),
+    COUNTER("transactions_total", "result", NULL,
+            "Transactions, by result (committed, aborted, failed, fenced)"),
+    TIMES("transaction_ms", "transaction_seconds", NULL, NULL,
+          "From the begin of a transaction to the end of its commit"),
+    COUNTER("ledger_replayed_total", NULL, NULL,
+            "Jobs that the ledger said were sent and the store did not know"),
     COUNTER("kafka_errors_total", "client", NULL,
             "Errors that a Kafka client reported"),
 

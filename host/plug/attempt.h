@@ -74,6 +74,7 @@ struct attempt_decision {
     int64_t again_ms;
     /* DIES: where to tell it; NULL: nowhere. */
     const struct topic_name *dead_letters;
+    bool exactly_once; /* its records go out in a transaction */
 };
 
 /* Fields may be read by the owner: the caller of attempt_open until it calls

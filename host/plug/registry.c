@@ -295,6 +295,15 @@ const struct registry_app *registry_find(const struct registry *r,
                : NULL;
 }
 
+bool registry_exactly_once(const struct registry_app *a)
+{
+    if (a->instance == NULL)
+        return false;
+    if (a->conf->delivery != NULL && a->conf->delivery[0] != '\0')
+        return strcmp(a->conf->delivery, "exactly_once") == 0;
+    return instance_only_emits(a->instance);
+}
+
 size_t registry_count(const struct registry *r)
 {
     return r->count;

@@ -65,6 +65,9 @@ void registry_unref(struct registry **pr);
 /* NULL: no such app.  A short array access.  Borrowed from r. */
 const struct registry_app *registry_find(const struct registry *r,
                                          const struct app_name *name);
+/* How what it emits is delivered: as configured, else by what its plugin
+ * declares (ONTIME_ONLY_EMITS).  False while it is not served. */
+bool registry_exactly_once(const struct registry_app *a);
 /* All apps, in the files' order; NULL behind the last. */
 size_t registry_count(const struct registry *r);
 const struct registry_app *registry_at(const struct registry *r, size_t i);

@@ -35,6 +35,8 @@ ontimed_spawn() {
         -o "plugins.run_dir=$tmp/$name/run" \
         -o "store.url=sqlite:$tmp/$name/ontime.db" \
         -o "http.listen=" \
+        -o "ledger.topic=ledger.$test_name.$$.$name" \
+        -o "ledger.partitions=2" \
         -o "http.socket=$tmp/$name/http.sock" \
         "$@" >>"$tmp/$name/log" 2>&1 &
     ontimed_pid=$!
