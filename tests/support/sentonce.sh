@@ -52,6 +52,7 @@ so_store_url() {
 so_spawn() {
     ontimed_spawn "$1" "$tmp/conf" -o "store.url=$(so_store_url "$1")" \
         -o "instance.id=$1" -o "apps.sms_retry.delivery=$so_delivery" \
+        -o "ledger.topic=ledger.$test_name.$$" \
         "${so_options[@]}"
 }
 
