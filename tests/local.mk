@@ -239,6 +239,27 @@ tests_contract_store_sqlite_SOURCES = \
 	tests/contract/store_wish.c
 tests_contract_store_sqlite_LDADD = $(for_store) $(CMOCKA_LIBS)
 
+# The script of its name starts a database for it.
+if HAVE_CMOCKA
+if HAVE_MYSQL
+check_PROGRAMS += tests/contract/store_mysql
+endif
+endif
+tests_contract_store_mysql_SOURCES = \
+	tests/contract/store.c tests/contract/store.h \
+	tests/contract/store_change.c \
+	tests/contract/store_crash.c \
+	tests/contract/store_finish.c \
+	tests/contract/store_keys.c \
+	tests/contract/store_look.c \
+	tests/contract/store_many.c \
+	tests/contract/store_mysql.c tests/contract/store_mysql.h \
+	tests/contract/store_mysql_seat.c \
+	tests/contract/store_order.c \
+	tests/contract/store_put.c \
+	tests/contract/store_wish.c
+tests_contract_store_mysql_LDADD = $(for_store) $(CMOCKA_LIBS)
+
 # ---- programs that tests use --------------------------------------------
 
 check_PROGRAMS += tests/support/topicctl
@@ -254,6 +275,7 @@ script_tests = \
 	tests/lint/size.test \
 	tests/lint/symbols.test \
 	tests/lint/words.test \
+	tests/contract/store_mysql.test \
 	tests/integration/b00-broker.test \
 	tests/integration/b05-template.test \
 	tests/integration/b20-main-job.test \
@@ -269,6 +291,7 @@ script_tests = \
 
 # Under a sanitizer only these of them run: the others would tell nothing new.
 instrumented_scripts = \
+	tests/contract/store_mysql.test \
 	tests/integration/b20-main-job.test \
 	tests/integration/b40-embedded.test \
 	tests/integration/c20-kill9.test
@@ -296,13 +319,14 @@ soak: $(bin_PROGRAMS) $(plugin_LTLIBRARIES) tests/support/topicctl
 .PHONY: soak
 
 dist_check_SCRIPTS += $(script_tests) $(soak_tests) tests/support/run-tap \
-	tests/support/with-kafka
+	tests/support/with-kafka tests/support/with-mariadb
 EXTRA_DIST += \
 	.clang-format \
 	tests/fixtures/conf \
 	tests/support/audit.sh \
 	tests/support/kafka.sh \
 	tests/support/kafka/pom.xml \
+	tests/support/mariadb.sh \
 	tests/support/ontimed.sh \
 	tests/support/sentonce.sh \
 	tests/support/sms.sh \

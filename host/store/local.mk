@@ -66,3 +66,47 @@ host_store_libstore_a_SOURCES = \
 	host/store/sqlite/sweep.h \
 	host/store/sqlite/wish.c \
 	host/store/sqlite/wish.h
+
+if HAVE_MYSQL
+host_store_libstore_a_SOURCES += \
+	host/store/mysql/apps.c \
+	host/store/mysql/apps.h \
+	host/store/mysql/batch.c \
+	host/store/mysql/change.c \
+	host/store/mysql/change.h \
+	host/store/mysql/conn.c \
+	host/store/mysql/conn.h \
+	host/store/mysql/days.c \
+	host/store/mysql/days.h \
+	host/store/mysql/decide.c \
+	host/store/mysql/finish.c \
+	host/store/mysql/finish.h \
+	host/store/mysql/history.c \
+	host/store/mysql/history.h \
+	host/store/mysql/load.c \
+	host/store/mysql/look.c \
+	host/store/mysql/look.h \
+	host/store/mysql/merge.c \
+	host/store/mysql/merge.h \
+	host/store/mysql/mysql.c \
+	host/store/mysql/names.c \
+	host/store/mysql/names.h \
+	host/store/mysql/prune.c \
+	host/store/mysql/prune.h \
+	host/store/mysql/put.c \
+	host/store/mysql/put.h \
+	host/store/mysql/row.c \
+	host/store/mysql/row.h \
+	host/store/mysql/schema.c \
+	host/store/mysql/schema.h \
+	host/store/mysql/session.c \
+	host/store/mysql/session.h \
+	host/store/mysql/shard.c \
+	host/store/mysql/slot.c \
+	host/store/mysql/slot.h \
+	host/store/mysql/url.c \
+	host/store/mysql/url.h \
+	host/store/mysql/views.c \
+	host/store/mysql/wish.c \
+	host/store/mysql/wish.h
+endif

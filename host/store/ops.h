@@ -96,6 +96,7 @@ struct store_session { /* likewise */
 };
 
 extern const struct store_ops store_sqlite;
+extern const struct store_ops store_mysql;
 
 /* The backend of a url; NULL, with err filled (-EINVAL, -ENOTSUP): none. */
 const struct store_ops *store_ops_of(const char *url, struct err *err);

@@ -14,7 +14,12 @@
 
 #include "store/ops.h"
 
-static const struct store_ops *const backends[] = {&store_sqlite};
+static const struct store_ops *const backends[] = {
+    &store_sqlite,
+#ifdef HAVE_MYSQL
+    &store_mysql,
+#endif
+};
 
 const struct store_ops *store_ops_of(const char *url, struct err *err)
 {
@@ -29,7 +34,7 @@ const struct store_ops *store_ops_of(const char *url, struct err *err)
     /* The url is not repeated as a whole: it may hold a password. */
     (void)err_set(err, -ENOTSUP,
                   "store url \"%.*s:...\": this program has no such store, "
-                  "try sqlite:PATH",
+                  "try sqlite:PATH or mysql://...",
                   (int)strcspn(url, ":"), url);
     return NULL;
 }

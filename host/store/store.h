@@ -47,13 +47,14 @@ enum store_use {
 
 struct store_settings {
     enum store_use use;
-    const char *url; /* "sqlite:PATH" */
+    const char *url; /* "sqlite:PATH", "mysql://..." (mysql/url.h) */
     const char *instance_id;
     const char *cluster;
     int64_t cache_kb;       /* page cache of the writing session */
     int64_t idempotency_ms; /* how long a repeat is a repeat */
     int64_t history_ms;     /* how long executions are kept */
     bool sync_full;         /* every commit synced, not only those that ask */
+    uint32_t shards; /* of a store that is made now; 0: the usual number */
 };
 
 /* Opens or creates and migrates; takes the lock that makes us the only

@@ -35,6 +35,10 @@ struct contract_backend {
     int64_t (*count_rows)(const char *dir);
     /* Makes a store's buffers so small that all of its machinery runs. */
     void (*shrink)(struct fix *f);
+    /* What the directory's own end does not end; may be NULL. */
+    void (*remove)(const char *dir);
+    bool by_day; /* history goes by whole days */
+    bool slow;   /* to open */
     /* Leaves no free position in the millisecond, without jobs there. */
     void (*fill_ms)(const char *dir, int64_t ms);
 };

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store/mysql/mysql.c - the backend "mysql": opening, and its table of
+ * operations.
+ *
+ * Opened by one thread; sessions are other files' business.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/mysql/change.h"
+#include "store/mysql/conn.h"
+#include "store/mysql/days.h"
+#include "store/mysql/finish.h"
+#include "store/mysql/history.h"
+#include "store/mysql/look.h"
+#include "store/mysql/prune.h"
+#include "store/mysql/put.h"
+#include "store/mysql/schema.h"
+#include "store/mysql/slot.h"
+#include "store/mysql/wish.h"
+
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
+static void start_library(void)
+{
+    (void)mysql_library_init(0, NULL, NULL);
+}
+
+/* What an operator should know: exactly once rests on commits that stay. */
+static void check_durable(struct md_session *x)
+{
+    struct md_rows q;
+
+    if (md_selectf(x, &q, NULL, "SELECT @@innodb_flush_log_at_trx_commit") ==
+            0 &&
+        md_next(&q) && md_int(&q, 0) != 1)
+        log_warn("store", LOG_EVENT("commits_not_durable"),
+                 LOG_INT("innodb_flush_log_at_trx_commit", md_int(&q, 0)));
+    md_rows_done(&q);
+}
+
+static void md_close(struct store *s)
+{
+    struct md_store *st = (struct md_store *)(void *)s;
+
+    md_url_done(&st->url);
+    free(st);
+}
+
+static int prepare(struct md_store *st, uint32_t shards, struct err *err)
+{
+    struct store_session *sx = NULL;
+    struct md_session *x;
+    int r = md_session_open(&st->base, false, &sx, err);
+
+    if (r < 0)
+        return r;
+    x = md_session(sx);
+    r = md_schema_open(x, shards, err);
+    if (r == 0)
+        r = md_days_ensure(x, clock_wall_ms(), err);
+    if (r == 0)
+        check_durable(x);
+    md_session_close(sx);
+    return r;
+}
+
+static int md_open(const struct store_settings *set, struct store **ret,
+                   struct err *err)
+{
+    struct md_store *st = calloc(1, sizeof(*st));
+    int r;
+
+    if (st == NULL)
+        return err_again(err, -ENOMEM, "no memory for the store");
+    (void)pthread_once(&library_once, start_library);
+    st->base.ops = &store_mysql;
+    st->idempotency_ms = set->idempotency_ms;
+    st->history_ms = set->history_ms;
+    (void)snprintf(st->instance, sizeof(st->instance), "%s",
+                   set->instance_id != NULL ? set->instance_id : "");
+    r = md_url_parse(set->url, &st->url, err);
+    if (r == 0)
+        r = prepare(st, set->shards, err);
+    if (r < 0) {
+        md_close(&st->base);
+        return r;
+    }
+    *ret = &st->base;
+    return 0;
+}
+
+const struct store_ops store_mysql = {
+    .name = "mysql",
+    .shared = true,
+    .scheme = MD_SCHEME,
+    .open = md_open,
+    .close = md_close,
+    .session_open = md_session_open,
+    .session_close = md_session_close,
+    .put = md_put,
+    .position_get = md_position_get,
+    .load_due = md_load_due,
+    .finish = md_finish,
+    .mark_running = md_mark_running,
+    .change = md_change,
+    .wishes = md_wishes,
+    .decide = md_decide,
+    .verdict = md_verdict,
+    .get = md_get,
+    .find = md_find,
+    .list = md_list,
+    .executions = md_executions,
+    .history = md_history_walk,
+    .counts = md_counts,
+    .prune = md_prune,
+    .slots = md_slots,
+    .shard_owners = md_shard_owners,
+    .clock = md_clock,
+    .claim = md_claim,
+    .beat = md_beat,
+    .verify = md_verify,
+    .ledger_begin = md_ledger_begin,
+    .acquire = md_acquire,
+    .release = md_release,
+    .vacate = md_vacate,
+};
