@@ -54,7 +54,8 @@ static void md_close(struct store *s)
     free(st);
 }
 
-static int prepare(struct md_store *st, uint32_t shards, struct err *err)
+static int prepare(struct md_store *st, const struct store_settings *set,
+                   struct err *err)
 {
     struct store_session *sx = NULL;
     struct md_session *x;
@@ -63,8 +64,9 @@ static int prepare(struct md_store *st, uint32_t shards, struct err *err)
     if (r < 0)
         return r;
     x = md_session(sx);
-    r = md_schema_open(x, shards, err);
-    if (r == 0)
+    r = set->use == STORE_LOOK ? md_schema_look(x, err)
+                               : md_schema_open(x, set->shards, err);
+    if (r == 0 && set->use != STORE_LOOK)
         r = md_days_ensure(x, clock_wall_ms(), err);
     if (r == 0)
         check_durable(x);
@@ -75,9 +77,13 @@ static int prepare(struct md_store *st, uint32_t shards, struct err *err)
 static int md_open(const struct store_settings *set, struct store **ret,
                    struct err *err)
 {
-    struct md_store *st = calloc(1, sizeof(*st));
+    struct md_store *st;
     int r;
 
+    if (set->use == STORE_IMPORT)
+        return err_set(err, -ENOTSUP,
+                       "nothing can be imported into mysql: yet");
+    st = calloc(1, sizeof(*st));
     if (st == NULL)
         return err_again(err, -ENOMEM, "no memory for the store");
     (void)pthread_once(&library_once, start_library);
@@ -88,7 +94,7 @@ static int md_open(const struct store_settings *set, struct store **ret,
                    set->instance_id != NULL ? set->instance_id : "");
     r = md_url_parse(set->url, &st->url, err);
     if (r == 0)
-        r = prepare(st, set->shards, err);
+        r = prepare(st, set, err);
     if (r < 0) {
         md_close(&st->base);
         return r;

@@ -279,6 +279,17 @@ static int read_identity(struct md_session *x, struct err *err)
     return 0;
 }
 
+int md_schema_look(struct md_session *x, struct err *err)
+{
+    int r = peek(x, err);
+
+    if (r >= 0 && r != VERSION)
+        return err_set(err, r > VERSION ? -ENOTSUP : -ENOENT,
+                       "the store has schema version %d, this program needs %d",
+                       r, VERSION);
+    return r < 0 ? r : read_identity(x, err);
+}
+
 int md_schema_open(struct md_session *x, uint32_t shards, struct err *err)
 {
     int r = peek(x, err);
