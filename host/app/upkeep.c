@@ -78,6 +78,8 @@ static void count_jobs(struct house *h)
     metric_set(metric_series("ontime_jobs", "SUCCESS"), succeeded);
     metric_set(metric_series("ontime_jobs", "DEAD"), dead);
     metric_set(metric_series("ontime_jobs", "CANCELED"), canceled);
+    metric_set(metric_series("ontime_idempotency_keys", NULL),
+               store_remembered(h->store));
 }
 
 /* True once in every_ms. */

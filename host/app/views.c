@@ -84,6 +84,7 @@ static void view_store(struct house *h, struct buf *b)
     text(b, "backend", store_backend(h->store));
     text(b, "id", store_id(h->store));
     truth(b, "healthy", writer_healthy(h->writer));
+    number(b, "idempotencyCacheSize", store_remembered(h->store));
     buf_addc(b, '}');
 }
 

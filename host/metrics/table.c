@@ -54,6 +54,8 @@ const struct metric_family metric_table[] = {
 
     /* jobs */
     GAUGE("jobs", "state", NULL, "Jobs in the store, by state"),
+    GAUGE("idempotency_keys", NULL, NULL,
+          "Idempotency keys the store remembers (idempotencyCacheSize)"),
     GAUGE("window_jobs", NULL, NULL, "Jobs held in memory for their due time"),
     GAUGE("window_capacity", NULL, NULL, "Most jobs ever held in memory"),
     GAUGE("queue_depth", "app", NULL, "Jobs in the app's queue"),

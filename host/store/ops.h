@@ -51,6 +51,7 @@ struct store_ops {
                    execution_fn *fn, void *arg, struct err *err);
     int (*counts)(struct store_session *x, struct store_count *out, size_t cap,
                   struct err *err);
+    int64_t (*remembered)(struct store *s); /* NULL: not known */
     int (*prune)(struct store_session *x, int64_t now_ms, size_t rows,
                  struct err *err);
     /* store/slots.h */

@@ -264,6 +264,11 @@ int store_counts(struct store_session *x, struct store_count *out, size_t cap,
     return x->store->ops->counts(x, out, cap, err);
 }
 
+int64_t store_remembered(struct store *s)
+{
+    return s->ops->remembered == NULL ? -1 : s->ops->remembered(s);
+}
+
 int store_prune(struct store_session *x, int64_t now_ms, size_t rows,
                 struct err *err)
 {

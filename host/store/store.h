@@ -329,6 +329,10 @@ struct store_count {
 int store_counts(struct store_session *x, struct store_count *out, size_t cap,
                  struct err *err);
 
+/* About how many idempotency keys are remembered; -1: not known.  Kept at write
+ * like the counts.  Any thread. */
+int64_t store_remembered(struct store *s);
+
 /* Housekeeping in small steps: removes idempotency keys, decided wishes and
  * executions that are past their time.  Returns rows removed (0: nothing left
  * to do now), at most about `rows` a call. */

@@ -211,10 +211,12 @@ static int write_chunks(struct sq_session *x, const struct sq_pile *p,
     return r;
 }
 
-static bool keep(struct merge *m, const struct sq_entry *e, int64_t floor)
+static bool keep(struct sq_pile *p, struct merge *m, const struct sq_entry *e)
 {
-    if (e->value <= floor)
+    if (e->value <= p->floor) {
+        p->count--;
         return false;
+    }
     m->out[m->n++] = *e;
     return true;
 }
@@ -222,7 +224,7 @@ static bool keep(struct merge *m, const struct sq_entry *e, int64_t floor)
 static void keep_new(struct sq_pile *p, struct merge *m,
                      const struct sq_entry *e)
 {
-    if (!keep(m, e, p->floor))
+    if (!keep(p, m, e))
         return;
     sq_filter_add(&p->filter, e->hash, e->rest);
     sq_filter_add(&p->next_filter, e->hash, e->rest);
@@ -243,7 +245,7 @@ static void merge_entries(struct sq_pile *p, struct merge *m, size_t from,
                                                  f[from].hash, f[from].rest);
 
         if (d < 0) {
-            (void)keep(m, &m->old[i++], p->floor);
+            (void)keep(p, m, &m->old[i++]);
         } else {
             i += d == 0;
             keep_new(p, m, &f[from++]);
@@ -293,6 +295,7 @@ static int sweep_chunk(struct sq_session *x, struct sq_pile *p, int64_t at,
     }
     if (gone == 0)
         return 0;
+    p->count -= (int64_t)gone;
     r = write_chunk(x, p, at, e, n, err);
     return r < 0 ? r : (int)gone;
 }

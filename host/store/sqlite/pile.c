@@ -263,6 +263,7 @@ static void commit_filter(struct sq_pile *p)
 
 void sq_pile_commit(struct sq_pile *p)
 {
+    p->count_was = p->count;
     if (p->pending_count == 0 && p->merged == p->merged_next)
         return;
     commit_filter(p);
@@ -289,6 +290,7 @@ void sq_pile_rollback(struct sq_pile *p)
     for (size_t k = 0; k < p->pending_count; k++)
         free(p->pending[k].e);
     p->pending_count = 0;
+    p->count = p->count_was;
     p->merged_next = p->merged;
     p->feed_next = p->feed_at; /* what it was shown may not be there */
 }

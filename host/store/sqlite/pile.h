@@ -73,7 +73,10 @@ struct sq_pile {
     size_t pending_count;
     int64_t log_next, log_frozen; /* next row; last row of what is frozen */
     int64_t floor;                /* values not above it need not be kept */
-    int64_t sweep_at;             /* where sq_pile_sweep goes on */
+    /* New names less those dropped for the floor: the caller adds, and keeps it
+     * in the same transactions. */
+    int64_t count, count_was; /* as committed */
+    int64_t sweep_at;         /* where sq_pile_sweep goes on */
     bool sweeping;
     /* What is in chunks, so that new names need not be looked for there; it
      * lacks nothing that is in them.  Made step by step after an open, and

@@ -72,6 +72,7 @@ static size_t sift(struct put *p, size_t n)
             p->items[name->item]->result = PUT_DUPLICATE;
             continue;
         }
+        p->x->st->names[NAMES_REPEATS].count += name->value == 0;
         name->value = p->now_ms > 0 ? p->now_ms : 1;
         p->names[kept++] = *name;
     }

@@ -103,6 +103,9 @@ static const char *const steps[] = {
     " " ISO("e.finished") " AS finished,"
     " CAST(e.error AS TEXT) AS error"
     " FROM execution_rows e JOIN apps a ON a.id=e.app;",
+
+    /* 2. How many idempotency keys there are, for a gauge. */
+    "ALTER TABLE slots ADD COLUMN remembered INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* The views of an app; a format.  Takes name, name, number, twice. */

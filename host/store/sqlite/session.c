@@ -63,6 +63,7 @@ int sq_look(const char *path, sqlite3 **ret, struct err *err)
 int sq_slot_get(struct sq_session *x, struct err *err)
 {
     sqlite3_stmt *st = sq_stmt(x, SQL_SLOT_GET, err);
+    struct sq_pile *repeats = &x->st->names[NAMES_REPEATS];
     int r;
 
     if (st == NULL)
@@ -81,6 +82,8 @@ int sq_slot_get(struct sq_session *x, struct err *err)
         .gap_end_ms = sqlite3_column_int64(st, 7),
     };
     x->was_sorted = x->sorted;
+    repeats->count = repeats->count_was = sqlite3_column_int64(st, 8);
+    atomic_store(&x->st->remembered, repeats->count);
     (void)sqlite3_reset(st);
     return 0;
 }
@@ -235,6 +238,7 @@ static int guard(struct sq_session *x, const struct sq_ledger *ledger,
     (void)sqlite3_bind_int64(st, 8, x->sorted.gap.until_ms);
     (void)sqlite3_bind_int64(st, 9, x->sorted.gap.cursor);
     (void)sqlite3_bind_int64(st, 10, x->sorted.gap_end_ms);
+    (void)sqlite3_bind_int64(st, 11, x->st->names[NAMES_REPEATS].count);
     r = sq_run(x, st, err);
     if (r == 0 && sqlite3_changes(x->db) != 1)
         r = err_set(err, -ESTALE,
@@ -264,6 +268,7 @@ int sq_commit(struct sq_session *x, const struct sq_ledger *ledger,
     sq_apps_committed(&x->apps);
     sq_names_commit(x->st);
     x->was_sorted = x->sorted;
+    atomic_store(&x->st->remembered, x->st->names[NAMES_REPEATS].count);
     return 0;
 }
 

@@ -33,7 +33,8 @@ struct sq_store {
 
     /* any session: the shard's loaded mark, raised by the writing one */
     _Atomic int64_t loaded;
-    atomic_flag writing; /* there is a writing session */
+    atomic_flag writing;        /* there is a writing session */
+    _Atomic int64_t remembered; /* idempotency keys, as committed */
 
     struct sq_pile names[NAMES]; /* see pile.h for who may */
 };

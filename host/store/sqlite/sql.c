@@ -39,12 +39,12 @@ static const char *const text[SQL_COUNT] = {
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_SLOT_GUARD] =
         "UPDATE slots SET wseq=wseq+1,next_seq=?3,sorted_until=?6,"
-        "sorted_cursor=?7,gap_until=?8,gap_cursor=?9,gap_end=?10,"
+        "sorted_cursor=?7,gap_until=?8,gap_cursor=?9,gap_end=?10,remembered=?11,"
         "ledger_pos=iif(?4<0,ledger_pos,?4),ledger_seq=iif(?5<0,ledger_seq,?5) "
         "WHERE slot=0 AND epoch=?1 AND wseq=?2",
     [SQL_SLOT_GET] =
         "SELECT epoch,wseq,next_seq,sorted_until,sorted_cursor,gap_until,"
-        "gap_cursor,gap_end FROM slots WHERE slot=0",
+        "gap_cursor,gap_end,remembered FROM slots WHERE slot=0",
     [SQL_SLOT_ALL] = "SELECT slot,state='owned',owner,boot,epoch,beat,wseq,"
                      "ledger_used,ledger_pos,ledger_seq FROM slots "
                      "ORDER BY slot",

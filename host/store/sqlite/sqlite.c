@@ -142,6 +142,13 @@ static int sq_open(const struct store_settings *set, struct store **ret,
     return 0;
 }
 
+static int64_t remembered(struct store *s)
+{
+    struct sq_store *st = (struct sq_store *)(void *)s;
+
+    return atomic_load(&st->remembered);
+}
+
 const struct store_ops store_sqlite = {
     .name = "sqlite",
     .scheme = SQ_SCHEME,
@@ -164,6 +171,7 @@ const struct store_ops store_sqlite = {
     .executions = sq_executions,
     .history = sq_history_walk,
     .counts = sq_counts,
+    .remembered = remembered,
     .prune = sq_prune,
     .slots = sq_slots,
     .shard_owners = sq_shard_owners,
