@@ -22,7 +22,7 @@ ctl_libctl_a_SOURCES = \
 # Without store.c, when a test brings its commands.
 for_ctl_alone = ctl/libctl.a $(CURL_LIBS) $(for_kafka)
 for_ctl = ctl/libctl.a $(CURL_LIBS) \
-	host/store/libstore.a $(SQLITE_LIBS) $(for_kafka)
+	host/store/libstore.a $(SQLITE_LIBS) $(MYSQL_LIBS) $(for_kafka)
 
 bin_PROGRAMS += ontimectl
 ontimectl_SOURCES = ctl/main.c
