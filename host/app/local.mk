@@ -16,4 +16,4 @@ host_app_libapp_a_SOURCES = \
 
 bin_PROGRAMS += ontimed
 ontimed_SOURCES = host/app/main.c
-ontimed_LDADD = $(for_host)
+ontimed_LDADD = $(for_host) $(JEMALLOC_LIBS)
