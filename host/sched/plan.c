@@ -10,9 +10,9 @@
 
 #define LOAD_MOST 4096 /* jobs in one load: a few ms of the writer's time */
 #define LOAD_BYTES (8u << 20)
-#define BACKLOG_MOST 16384 /* overdue jobs held: they fit the cache */
-#define VISIT_MOST 65536   /* rows a backlog load may look at */
-#define SAMPLE 256 /* jobs asked for their time before some are let go */
+#define DUE_MOST 16384   /* overdue jobs that nobody has taken yet */
+#define VISIT_MOST 65536 /* rows a backlog load may look at */
+#define SAMPLE 256       /* jobs asked for their time before some are let go */
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -71,7 +71,7 @@ static size_t load_bytes(const struct window *w)
 static size_t main_room(const struct window *w)
 {
     size_t room = load_room(w);
-    size_t kept = plan_has_backlog(w) ? w->set.jobs / 4 : w->set.jobs / 8;
+    size_t kept = w->set.jobs / 8;
 
     return room > kept ? room - kept : 0;
 }
@@ -114,32 +114,36 @@ bool plan_main(struct plan *p, struct window *w, int64_t now_ms,
     return true;
 }
 
-/* How many overdue jobs of one app may be held. */
-static size_t backlog_share(const struct window *w)
+/* Likewise for the backlog, which leaves the main lane its part. */
+static size_t backlog_room(const struct window *w)
 {
-    size_t apps = 0, share;
+    size_t room = load_room(w), kept = w->set.jobs / 8;
 
-    for (size_t i = 0; i < w->app_count; i++)
-        apps += has_backlog(&w->apps[i]);
-    share = w->set.jobs / 2 / (apps == 0 ? 1 : apps);
-    if (share > BACKLOG_MOST / (apps == 0 ? 1 : apps))
-        share = BACKLOG_MOST / (apps == 0 ? 1 : apps);
-    return share < 64 ? 64 : share;
+    return room > kept ? room - kept : 0;
 }
 
-/* How many of a's backlog to load now, 0 for none. */
+static size_t less(size_t most, size_t used)
+{
+    return most > used ? most - used : 0;
+}
+
+/* How many of a's backlog to load now, 0 for none: as many as may wait to be
+ * taken, and as may be held in all.  (Most of those are done and wait for the
+ * store: reading goes before that, so that what is due gets on.) */
 static size_t backlog_want(const struct window *w, const struct window_app *a)
 {
-    size_t share = backlog_share(w), used = a->overdue_held,
-           room = load_room(w);
+    size_t apps = 0, due, held, want;
 
     if (!has_backlog(a))
         return 0;
-    if (a->due_count > used)
-        used = a->due_count; /* on-time jobs that cannot get on count as well */
-    if (used > share - share / 4)
-        return 0;
-    return smaller(smaller(share - used, room), LOAD_MOST);
+    for (size_t i = 0; i < w->app_count; i++)
+        apps += has_backlog(&w->apps[i]);
+    due = smaller(DUE_MOST, w->set.jobs / 2) / apps + 64;
+    held = w->set.jobs / 4 * 3 / apps + 64;
+    want = smaller(less(due, a->due_count), less(held, a->overdue_held));
+    if (want < smaller(due / 4, held / 16))
+        return 0; /* rather more at a time */
+    return smaller(smaller(want, backlog_room(w)), LOAD_MOST);
 }
 
 bool plan_backlog(struct plan *p, struct window *w, struct load_request *q)
