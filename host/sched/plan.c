@@ -11,6 +11,8 @@
 #define LOAD_MOST 4096 /* jobs in one load: a few ms of the writer's time */
 #define LOAD_BYTES (8u << 20)
 #define DUE_MOST 16384   /* overdue jobs that nobody has taken yet */
+#define BESIDE_MOST 4096 /* and all that are held, beside jobs on time */
+#define BESIDE_MS 300    /* how long these count as coming */
 #define VISIT_MOST 65536 /* rows a backlog load may look at */
 #define SAMPLE 256       /* jobs asked for their time before some are let go */
 
@@ -129,9 +131,12 @@ static size_t less(size_t most, size_t used)
 
 /* How many of a's backlog to load now, 0 for none: as many as may wait to be
  * taken, and as may be held in all.  (Most of those are done and wait for the
- * store: reading goes before that, so that what is due gets on.) */
-static size_t backlog_want(const struct window *w, const struct window_app *a)
+ * store: reading goes before that, so that what is due gets on.)  While there
+ * are jobs on time it keeps small, so that these find all queues short. */
+static size_t backlog_want(const struct window *w, const struct window_app *a,
+                           int64_t now_ms)
 {
+    bool beside = now_ms - w->on_time_ms < BESIDE_MS;
     size_t apps = 0, due, held, want;
 
     if (!has_backlog(a))
@@ -139,21 +144,23 @@ static size_t backlog_want(const struct window *w, const struct window_app *a)
     for (size_t i = 0; i < w->app_count; i++)
         apps += has_backlog(&w->apps[i]);
     due = smaller(DUE_MOST, w->set.jobs / 2) / apps + 64;
-    held = w->set.jobs / 4 * 3 / apps + 64;
+    held = w->set.jobs / 4 * 3;
+    held = (beside ? smaller(held, BESIDE_MOST) : held) / apps + 64;
     want = smaller(less(due, a->due_count), less(held, a->overdue_held));
     if (want < smaller(due / 4, held / 16))
         return 0; /* rather more at a time */
     return smaller(smaller(want, backlog_room(w)), LOAD_MOST);
 }
 
-bool plan_backlog(struct plan *p, struct window *w, struct load_request *q)
+bool plan_backlog(struct plan *p, struct window *w, int64_t now_ms,
+                  struct load_request *q)
 {
     if (p->backlog_busy || w->ours_count == 0)
         return false;
     for (size_t i = 0; i < w->app_count; i++) {
         size_t at = (p->turn + i) % w->app_count;
         struct window_app *a = &w->apps[at];
-        size_t want = backlog_want(w, a);
+        size_t want = backlog_want(w, a, now_ms);
 
         if (want == 0)
             continue;

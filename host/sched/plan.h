@@ -44,7 +44,8 @@ struct plan {
 bool plan_main(struct plan *p, struct window *w, int64_t now_ms,
                struct load_request *q);
 /* Likewise the backlog lane's. */
-bool plan_backlog(struct plan *p, struct window *w, struct load_request *q);
+bool plan_backlog(struct plan *p, struct window *w, int64_t now_ms,
+                  struct load_request *q);
 
 /* Likewise the gained shards' lane's; q->shards points into the plan and has to
  * be copied before anything else is asked of it. */

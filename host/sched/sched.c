@@ -68,7 +68,7 @@ static void ask_for_more(struct sched *s, int64_t now)
         sched_request_load(s, &q, PLAN_MAIN);
     if (plan_gained(&s->plan, &s->window, &q))
         sched_request_load(s, &q, PLAN_GAINED);
-    if (plan_backlog(&s->plan, &s->window, &q))
+    if (plan_backlog(&s->plan, &s->window, now, &q))
         sched_request_load(s, &q, PLAN_BACKLOG);
 }
 

@@ -162,6 +162,8 @@ static void queue_due(struct window *w, struct hold *h, int64_t now_ms)
 
     j->overdue = now_ms - fires_at(j) > w->set.overdue_after_ms;
     h->state = HOLD_DUE;
+    if (!j->overdue)
+        w->on_time_ms = now_ms;
     list_push(&a->due[j->overdue ? LANE_OVERDUE : LANE_ON_TIME][j->priority],
               &j->link);
     a->due_count++;

@@ -78,7 +78,8 @@ struct window {
     struct wheel *wheel;
     struct idset ids; /* id -> struct hold */
     size_t bytes;
-    size_t due_count;        /* over all apps */
+    size_t due_count;   /* over all apps */
+    int64_t on_time_ms; /* when a job last became due and was not overdue */
     struct window_app *apps; /* by app_name.index */
     size_t app_count;
     size_t served_count;

@@ -212,7 +212,7 @@ static void ask(struct world *x)
         execute(x, &q, &x->res[0]);
         x->answered[0] = true;
     }
-    if (plan_backlog(&x->p, &x->w, &q)) {
+    if (plan_backlog(&x->p, &x->w, x->now, &q)) {
         execute(x, &q, &x->res[1]);
         x->answered[1] = true;
     }

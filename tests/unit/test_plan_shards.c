@@ -129,7 +129,7 @@ static void ask(struct world *x)
         execute(x, &q, &x->res[PLAN_GAINED]);
         x->answered[PLAN_GAINED] = true;
     }
-    if (plan_backlog(&x->p, &x->w, &q)) {
+    if (plan_backlog(&x->p, &x->w, x->now, &q)) {
         execute(x, &q, &x->res[PLAN_BACKLOG]);
         x->answered[PLAN_BACKLOG] = true;
     }

@@ -260,7 +260,7 @@ static void loads_are_bounded_by_bytes(void **state)
     p.main_busy = false;
     w.bytes = 9700; /* for so little no load is worth its while */
     assert_false(plan_main(&p, &w, NOW, &q));
-    assert_false(plan_backlog(&p, &w, &q));
+    assert_false(plan_backlog(&p, &w, NOW, &q));
     w.bytes = 0;
 }
 
