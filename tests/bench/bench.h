@@ -25,6 +25,8 @@ struct report;
 
 struct bench { /* one run */
     const char *bootstrap, *ontimed, *plugins;
+    const char *store_url;  /* of a server, {db} for the database; NULL: none */
+    const char *store_tool; /* program: "create NAME", "drop NAME" */
     const char *settings[SETTINGS_MAX]; /* "path=value" for every ontimed */
     size_t setting_count;
     pid_t broker; /* 0: not known */
@@ -40,7 +42,10 @@ struct bench_case {
     const char *name, *store, *delivery;
     int (*run)(struct bench *b, const struct bench_case *c, struct err *err);
     int64_t jobs, quick_jobs;
-    int64_t rate; /* jobs a second that are on time; 0: the case has none */
+    int64_t rate;    /* jobs a second that are on time; 0: the case has none */
+    int64_t pending; /* so many jobs are in the store besides */
+    int instances;
+    bool named; /* runs only when it is named */
 };
 
 int64_t bench_jobs(const struct bench *b, const struct bench_case *c);

@@ -12,6 +12,9 @@
 #include "bench/stage.h"
 #include "bench/tally.h"
 #include "bench/usage.h"
+#include "bench/weigh.h"
+
+#include <string.h>
 
 static const char *const window[] = {"sched.window_jobs=100000", NULL};
 
@@ -42,6 +45,44 @@ static int gather(struct stage *s, struct tally *t, int64_t start,
     return 0;
 }
 
+/* To what is like it but for one thing. */
+static void compare(struct stage *s, const char *name, const char *delivery,
+                    const char *metric, double value)
+{
+    double other = report_find(s->bench->report, name, s->c->store, delivery,
+                               "finished_per_s");
+
+    if (other > 0)
+        report_add(s->bench->report, s->c, metric, value / other, "");
+}
+
+/* What the ledger adds to the bytes of the records. */
+static int report_ledger(struct stage *s, struct err *err)
+{
+    struct weight ledger, target;
+    int r = weigh_topic(s->bench, s->ledger, &ledger, err);
+
+    if (r == 0)
+        r = weigh_topic(s->bench, s->target, &target, err);
+    if (r < 0 || ledger.records == 0)
+        return r;
+    report_add(s->bench->report, s->c, "ledger_bytes_per_job",
+               (double)ledger.bytes / (double)target.records, "B");
+    report_add(s->bench->report, s->c, "ledger_share",
+               (double)ledger.bytes / (double)target.bytes, "");
+    return 0;
+}
+
+static int report_more(struct stage *s, double finished_per_s, struct err *err)
+{
+    if (s->c->instances > 1)
+        compare(s, "burst", s->c->delivery, "of_one", finished_per_s);
+    if (strcmp(s->c->delivery, "exactly_once") != 0)
+        return 0;
+    compare(s, s->c->name, "at_least_once", "of_at_least_once", finished_per_s);
+    return report_ledger(s, err);
+}
+
 static int fire(struct stage *s, struct tally *t, int64_t start,
                 struct err *err)
 {
@@ -53,8 +94,8 @@ static int fire(struct stage *s, struct tally *t, int64_t start,
     int r;
 
     meter_start(&m, b, s->daemon.pid);
-    r = daemon_wait_metric(&s->daemon, FINISHED, (double)t->count,
-                           30000 + t->count / 5, err);
+    r = stage_wait_metric(s, FINISHED, (double)t->count, 30000 + t->count / 5,
+                          err);
     if (r < 0)
         return r;
     took_ms = (double)(clock_wall_ms() - start);
@@ -71,6 +112,9 @@ static int fire(struct stage *s, struct tally *t, int64_t start,
     report_add_rate(b->report, c, "finished_per_s",
                     (double)t->count * 1e3 / took_ms);
     report_add(b->report, c, "lateness_max", (double)v.max, "ms");
+    r = report_more(s, (double)t->count * 1e3 / took_ms, err);
+    if (r < 0)
+        return r;
     return tally_verdict(&v, t, b, c, false, err);
 }
 
@@ -84,6 +128,8 @@ int case_burst(struct bench *b, const struct bench_case *c, struct err *err)
     if (r == 0)
         r = tally_open(&t, jobs, err);
     if (r == 0)
+        r = stage_fill_pending(s, jobs, err);
+    if (r == 0)
         r = stage_start(s, window, err);
     if (r < 0)
         goto out;
@@ -92,7 +138,7 @@ int case_burst(struct bench *b, const struct bench_case *c, struct err *err)
     if (r == 0)
         r = fire(s, &t, start, err);
     if (r == 0)
-        r = daemon_stop(&s->daemon, err);
+        r = stage_stop(s, err);
 out:
     stage_close(&s, r < 0);
     tally_close(&t);

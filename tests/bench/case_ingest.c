@@ -109,7 +109,9 @@ int case_ingest(struct bench *b, const struct bench_case *c, struct err *err)
         goto out;
     w->stage = s;
     w->want = (double)jobs;
-    r = fill(s, jobs, err);
+    r = stage_fill_pending(s, jobs, err);
+    if (r == 0)
+        r = fill(s, jobs, err);
     if (r == 0)
         r = stage_start(s, NULL, err);
     if (r < 0)

@@ -11,6 +11,7 @@
 #include "bench/cases.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "bench/report.h"
@@ -155,7 +156,8 @@ static int restart(struct stage *s, struct tally *t, int64_t jobs,
     if (r < 0)
         return r;
     report_first(s, t);
-    return tally_verdict(&v, t, s->bench, s->c, true, err);
+    return tally_verdict(&v, t, s->bench, s->c,
+                         strcmp(s->c->delivery, "exactly_once") != 0, err);
 }
 
 int case_pending(struct bench *b, const struct bench_case *c, struct err *err)

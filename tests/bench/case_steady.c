@@ -12,6 +12,9 @@
 #include "bench/stage.h"
 #include "bench/tally.h"
 #include "bench/usage.h"
+#include "bench/witness.h"
+
+#include <string.h>
 
 #define AHEAD_MS 2500 /* the odd ones are produced so long before */
 
@@ -70,15 +73,24 @@ static int fire(struct stage *s, struct tally *t, struct err *err)
     return 0;
 }
 
+/* What is sent in transactions is also watched, as it becomes visible. */
+static bool is_watched(const struct bench_case *c)
+{
+    return strcmp(c->delivery, "exactly_once") == 0;
+}
+
 int case_steady(struct bench *b, const struct bench_case *c, struct err *err)
 {
     int64_t jobs = bench_jobs(b, c), start;
     struct tally t = {.count = 0};
+    struct witness *w = NULL;
     struct stage *s = NULL;
     int r = stage_open(b, c, &s, err);
 
     if (r == 0)
         r = tally_open(&t, jobs, err);
+    if (r == 0 && is_watched(c))
+        r = witness_start(b, s->target, jobs, &w, err);
     if (r == 0)
         r = stage_start(s, NULL, err);
     if (r < 0)
@@ -89,9 +101,12 @@ int case_steady(struct bench *b, const struct bench_case *c, struct err *err)
         r = fire(s, &t, err);
     if (r == 0)
         r = look(s, &t, err);
+    if (r == 0 && w != NULL)
+        r = witness_report(w, t.due, b, c, err);
     if (r == 0)
         r = daemon_stop(&s->daemon, err);
 out:
+    witness_stop(&w);
     stage_close(&s, r < 0);
     tally_close(&t);
     return r;

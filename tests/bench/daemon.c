@@ -149,7 +149,7 @@ static void add_override(struct args *a, const char *text)
 
 static void add_path(struct args *a, const char *format, const char *dir)
 {
-    char text[256];
+    char text[300];
 
     (void)snprintf(text, sizeof(text), "%s%s", format, dir);
     add_override(a, text);
@@ -169,7 +169,10 @@ static void build_args(struct args *a, const struct daemon *d,
     (void)mkdir(path, 0700);
     add_path(a, "plugins.run_dir=", path);
     (void)snprintf(path, sizeof(path), "%s/ontime.db", d->dir);
-    add_path(a, "store.url=sqlite:", path);
+    if (d->store[0] != '\0')
+        add_path(a, "store.url=", d->store);
+    else
+        add_path(a, "store.url=sqlite:", path);
     (void)snprintf(path, sizeof(path), "%s/http.sock", d->dir);
     add_path(a, "http.socket=", path);
     add_override(a, "http.listen=");

@@ -13,6 +13,7 @@ struct daemon {
     pid_t pid;            /* 0: it does not run */
     int64_t exec_wall_ms; /* when it was started */
     char dir[160];        /* all that it writes, its log included */
+    char store[240];      /* url; "": a file in dir */
     char page[256 * 1024];
 };
 

@@ -6,7 +6,7 @@ check_PROGRAMS += tests/bench/store_bench tests/bench/ontime-bench
 tests_bench_store_bench_LDADD = $(for_store)
 
 tests_bench_ontime_bench_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-tests_bench_ontime_bench_LDADD = $(rdkafka_libs) $(for_base)
+tests_bench_ontime_bench_LDADD = $(for_kafka)
 tests_bench_ontime_bench_SOURCES = \
 	tests/bench/bench.c tests/bench/bench.h \
 	tests/bench/case_burst.c \
@@ -23,7 +23,9 @@ tests_bench_ontime_bench_SOURCES = \
 	tests/bench/stage.c tests/bench/stage.h \
 	tests/bench/tally.c tests/bench/tally.h \
 	tests/bench/topics.c tests/bench/topics.h \
-	tests/bench/usage.c tests/bench/usage.h
+	tests/bench/usage.c tests/bench/usage.h \
+	tests/bench/weigh.c tests/bench/weigh.h \
+	tests/bench/witness.c tests/bench/witness.h
 
 # Starts a broker, runs the cases (BENCH_FLAGS="--quick --cases ingest,burst"),
 # prints a table and writes bench.json here.

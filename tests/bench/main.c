@@ -5,7 +5,7 @@
  *
  *     ontime-bench --bootstrap HOST:PORT --ontimed FILE --plugins DIR
  *         [--out bench.json] [--cases a,b] [--quick] [--set path=value]...
- *         [--keep]
+ *         [--keep] [--store URL --store-tool FILE]
  *
  * docs/benchmarks.md says what the cases do and what the figures mean.  The
  * status is 1 when a case could not be done, or a job was lost, doubled or
@@ -30,14 +30,48 @@
 /* The baseline is run three times between the others: the first line stands
  * for all of them.  A case for another store or delivery is another line. */
 static const struct bench_case cases[] = {
-    {"raw", "-", "-", case_raw, 2000000, 500000, 0},
-    {"ingest", "sqlite", "at_least_once", case_ingest, 1000000, 200000, 0},
-    {"burst", "sqlite", "at_least_once", case_burst, 500000, 300000, 0},
-    {"steady_1k", "sqlite", "at_least_once", case_steady, 20000, 5000, 1000},
-    {"steady_10k", "sqlite", "at_least_once", case_steady, 200000, 50000,
-     10000},
-    {"pending", "sqlite", "at_least_once", case_pending, 1000000, 200000, 0},
-    {"overdue", "sqlite", "at_least_once", case_overdue, 1000000, 600000, 1000},
+    {"raw", "-", "-", case_raw, 2000000, 500000, 0, 0, 1, false},
+    {"ingest", "sqlite", "at_least_once", case_ingest, 1000000, 200000, 0, 0, 1,
+     false},
+    {"burst", "sqlite", "at_least_once", case_burst, 500000, 300000, 0, 0, 1,
+     false},
+    {"steady_1k", "sqlite", "at_least_once", case_steady, 20000, 5000, 1000, 0,
+     1, false},
+    {"steady_10k", "sqlite", "at_least_once", case_steady, 200000, 50000, 10000,
+     0, 1, false},
+    {"pending", "sqlite", "at_least_once", case_pending, 1000000, 200000, 0, 0,
+     1, false},
+    {"overdue", "sqlite", "at_least_once", case_overdue, 1000000, 600000, 1000,
+     0, 1, false},
+    {"burst", "sqlite", "exactly_once", case_burst, 500000, 300000, 0, 0, 1,
+     false},
+    {"steady_1k", "sqlite", "exactly_once", case_steady, 20000, 5000, 1000, 0,
+     1, false},
+    {"steady_10k", "sqlite", "exactly_once", case_steady, 200000, 50000, 10000,
+     0, 1, false},
+    {"restart", "sqlite", "exactly_once", case_pending, 100000, 20000, 0, 0, 1,
+     false},
+    /* --store mysql://...; firing_10m and ingest_10m take an hour. */
+    {"ingest", "mysql", "at_least_once", case_ingest, 1000000, 200000, 0, 0, 1,
+     false},
+    {"ingest_1m", "mysql", "at_least_once", case_ingest, 500000, 100000, 0,
+     1000000, 1, false},
+    {"burst", "mysql", "at_least_once", case_burst, 500000, 100000, 0, 0, 1,
+     false},
+    {"two", "mysql", "at_least_once", case_burst, 500000, 100000, 0, 0, 2,
+     false},
+    {"burst", "mysql", "exactly_once", case_burst, 500000, 100000, 0, 0, 1,
+     false},
+    {"firing_1m", "mysql", "at_least_once", case_burst, 500000, 100000, 0,
+     1000000, 1, false},
+    {"steady_1k", "mysql", "at_least_once", case_steady, 20000, 5000, 1000, 0,
+     1, false},
+    {"steady_1k", "mysql", "exactly_once", case_steady, 20000, 5000, 1000, 0, 1,
+     false},
+    {"ingest_10m", "mysql", "at_least_once", case_ingest, 500000, 100000, 0,
+     10000000, 1, true},
+    {"firing_10m", "mysql", "at_least_once", case_burst, 500000, 100000, 0,
+     10000000, 1, true},
 };
 
 #define CASES (sizeof(cases) / sizeof(cases[0]))
@@ -67,7 +101,12 @@ static bool wanted(const struct run *run, const struct bench_case *c)
 {
     char text[96];
 
-    if (run->only == NULL || has_word(run->only, c->name))
+    if (strcmp(c->store, "-") != 0 &&
+        (strcmp(c->store, "sqlite") == 0) != (run->bench.store_url == NULL))
+        return false;
+    if (run->only == NULL)
+        return !c->named;
+    if (has_word(run->only, c->name))
         return true;
     (void)snprintf(text, sizeof(text), "%s/%s", c->name, c->store);
     if (has_word(run->only, text))
@@ -129,6 +168,7 @@ static int usage(FILE *f)
         "usage: ontime-bench --bootstrap HOST:PORT --ontimed FILE\n"
         "           --plugins DIR [--out FILE] [--cases a,b] [--quick]\n"
         "           [--set path=value]... [--keep] [--broker-pid PID]\n"
+        "           [--store URL --store-tool FILE]\n"
         "cases:",
         f);
     for (size_t i = 0; i < CASES; i++)
@@ -170,6 +210,12 @@ static bool take_option(struct run *run, int o)
     case 'B':
         b->broker = (pid_t)strtol(optarg, NULL, 10);
         return true;
+    case 'u':
+        b->store_url = optarg;
+        return true;
+    case 't':
+        b->store_tool = optarg;
+        return true;
     case 'q':
         b->quick = true;
         return true;
@@ -192,6 +238,8 @@ static int parse(int argc, char **argv, struct run *run)
         {"cases", required_argument, NULL, 'c'},
         {"set", required_argument, NULL, 's'},
         {"broker-pid", required_argument, NULL, 'B'},
+        {"store", required_argument, NULL, 'u'},
+        {"store-tool", required_argument, NULL, 't'},
         {"quick", no_argument, NULL, 'q'},
         {"keep", no_argument, NULL, 'k'},
         {"help", no_argument, NULL, 'h'},

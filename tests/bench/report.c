@@ -49,6 +49,23 @@ static const struct goal {
     {"pending", "sqlite", "at_least_once", "first_on_time", false, 1000, 0},
     {"overdue", "sqlite", "at_least_once", "lateness_p99", false, 20, 0},
     {"overdue", "sqlite", "at_least_once", "drained_per_s", true, 60e3, 0},
+    {"burst", "sqlite", "exactly_once", "finished_per_s", true, 60e3, 0},
+    {"burst", "sqlite", "exactly_once", "of_at_least_once", true, 0.6, 0},
+    {"burst", "sqlite", "exactly_once", "ledger_share", false, 0.1, 0},
+    {"steady_1k", "sqlite", "exactly_once", "lateness_p50", false, 8, 0},
+    {"steady_1k", "sqlite", "exactly_once", "lateness_p99", false, 25, 0},
+    {"steady_10k", "sqlite", "exactly_once", "lateness_p50", false, 8, 0},
+    {"steady_10k", "sqlite", "exactly_once", "lateness_p99", false, 25, 0},
+    {"restart", "sqlite", "exactly_once", "first_on_time", false, 1500, 0},
+    {"ingest", "mysql", "at_least_once", "last_100k_per_s", true, 35e3, 0},
+    {"ingest_1m", "mysql", "at_least_once", "ingest_per_s", true, 35e3, 0},
+    {"ingest_10m", "mysql", "at_least_once", "ingest_per_s", true, 25e3, 0},
+    {"firing_1m", "mysql", "at_least_once", "finished_per_s", true, 25e3, 0},
+    {"firing_10m", "mysql", "at_least_once", "finished_per_s", true, 21.25e3,
+     0},
+    {"steady_1k", "mysql", "at_least_once", "lateness_p50", false, 4, 0},
+    {"steady_1k", "mysql", "at_least_once", "lateness_p99", false, 25, 0},
+    {"two", "mysql", "at_least_once", "of_one", true, 1, 0},
 };
 
 struct report *report_new(void)
@@ -79,6 +96,21 @@ void report_add_rate(struct report *r, const struct bench_case *c,
                      const char *metric, double value)
 {
     add(r, &(struct row){c, metric, "1/s", value, true});
+}
+
+double report_find(const struct report *r, const char *name, const char *store,
+                   const char *delivery, const char *metric)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        const struct row *row = &r->rows[i];
+
+        if (strcmp(row->c->name, name) == 0 &&
+            strcmp(row->c->store, store) == 0 &&
+            strcmp(row->c->delivery, delivery) == 0 &&
+            strcmp(row->metric, metric) == 0)
+            return row->value;
+    }
+    return -1;
 }
 
 void report_add_raw(struct report *r, double per_s)

@@ -19,6 +19,9 @@ void report_add(struct report *r, const struct bench_case *c,
                 const char *metric, double value, const char *unit);
 void report_add_rate(struct report *r, const struct bench_case *c,
                      const char *metric, double value);
+/* The first such figure of this run; negative: there is none. */
+double report_find(const struct report *r, const char *name, const char *store,
+                   const char *delivery, const char *metric);
 /* One run of the baseline; its median becomes a figure of its own. */
 void report_add_raw(struct report *r, double per_s);
 

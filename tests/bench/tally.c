@@ -40,15 +40,13 @@ void tally_close(struct tally *t)
     *t = (struct tally){.count = 0};
 }
 
-/* The number in "task-<number>"; -1: it is none. */
-static int64_t number_of(const rd_kafka_message_t *m)
+int64_t tally_number(const char *key, size_t len)
 {
-    const char *key = m->key;
     int64_t n = 0;
 
-    if (m->key_len < 6 || m->key_len > 20 || memcmp(key, "task-", 5) != 0)
+    if (len < 6 || len > 20 || memcmp(key, "task-", 5) != 0)
         return -1;
-    for (size_t i = 5; i < m->key_len; i++) {
+    for (size_t i = 5; i < len; i++) {
         if (key[i] < '0' || key[i] > '9')
             return -1;
         n = n * 10 + (key[i] - '0');
@@ -58,7 +56,8 @@ static int64_t number_of(const rd_kafka_message_t *m)
 
 static void count(struct tally *t, const rd_kafka_message_t *m)
 {
-    int64_t n = number_of(m), at = rd_kafka_message_timestamp(m, NULL);
+    int64_t n = tally_number(m->key, m->key_len),
+            at = rd_kafka_message_timestamp(m, NULL);
 
     if (n < 0 || n >= t->count) {
         t->strange++;

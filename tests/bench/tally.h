@@ -19,6 +19,9 @@ struct tally {
 int tally_open(struct tally *t, int64_t count, struct err *err);
 void tally_close(struct tally *t); /* fine after a failed or no tally_open */
 
+/* The number in a key "task-<number>"; -1: it is none. */
+int64_t tally_number(const char *key, size_t len);
+
 /* Reads the topic from its start to its end (60 s). */
 int tally_read(struct tally *t, const struct bench *b, const char *topic,
                struct err *err);
