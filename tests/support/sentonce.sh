@@ -73,6 +73,7 @@ so_feed() {
     split -l $((so_jobs / 10)) -a 3 -d "$tmp/messages" "$tmp/part."
     for f in "$tmp"/part.*; do
         until kafka_produce "$in" <"$f" 2>>"$tmp/feed.log"; do
+            [ -e "$f" ] || return
             sleep 0.2 # pace
         done
         sleep "$(awk -v s="$so_seconds" 'BEGIN { print s / 12 }')" # pace
