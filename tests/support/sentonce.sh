@@ -12,7 +12,7 @@
 
 SENT_ONCE_CASES=9
 
-so_delivery=${DELIVERY:-}
+so_delivery=${DELIVERY:-exactly_once}
 so_store=${STORE:-sqlite}
 so_jobs=10000
 so_seconds=16         # over which they are due
@@ -54,15 +54,6 @@ so_spawn() {
         -o "instance.id=$1" -o "apps.sms_retry.delivery=$so_delivery" \
         -o "ledger.topic=ledger.$test_name.$$" \
         "${so_options[@]}"
-}
-
-# exactly_once, unless told otherwise or this ontimed cannot.
-so_choose_delivery() {
-    [ -z "$so_delivery" ] || return
-    so_delivery=exactly_once
-    "$ontimed_bin" -c "$tmp/conf" -o "plugins.dir=$ontimed_plugins" \
-        -o apps.sms_retry.delivery=exactly_once --check-config \
-        >/dev/null 2>&1 || so_delivery=at_least_once
 }
 
 # In pieces, so that ingest is hit by the kills as well.  kcat gives up when the
@@ -191,7 +182,6 @@ sent_once() {
     local d seed=${SEED:-$((RANDOM * 32768 + RANDOM))} feeder
     sms_topics
     sms_conf "$tmp/conf"
-    so_choose_delivery
     diag "seed $seed, store $so_store, $so_delivery"
     so_plan | sort -n >"$tmp/plan"
     cp "$tmp/plan" "$tmp/plan.whole"
