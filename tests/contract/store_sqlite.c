@@ -268,31 +268,6 @@ static void a_full_disk_is_waited_for(void **state)
     assert_int_equal(store_remembered(f->store), 200);
 }
 
-/* Merged into chunks, and swept from there when their time is over. */
-static void forgotten_names_are_not_counted(void **state)
-{
-    struct fix *f = *state;
-    struct sq_pile *p = &sq_session(f->x)->st->names[NAMES_REPEATS];
-    char name[16];
-    struct err err;
-    int64_t left;
-
-    p->limit = 100;
-    for (int i = 0; i < 2000; i++) {
-        (void)snprintf(name, sizeof(name), "req%d", i);
-        assert_int_equal(fix_put(f, fix_job(f, NULL, T0, "x"), name, T0),
-                         PUT_STORED);
-        assert_int_equal(store_remembered(f->store), i + 1);
-    }
-    assert_in_range(p->used + p->frozen.n, 1, 1500); /* others are merged */
-    for (int r = 1; r > 0;)
-        r = store_prune(f->x, T0 + 2 * DAY, 50, &err);
-    left = store_remembered(f->store);
-    assert_in_range(left, 1, p->used + p->frozen.n);
-    fix_reopen(f);
-    assert_int_equal(store_remembered(f->store), left);
-}
-
 /* What a failed step had put in order is not in order. */
 static void order_is_made_after_a_full_disk(void **state)
 {
@@ -499,7 +474,6 @@ int main(void)
         contract_test(strange_urls_and_files_are_refused),
         contract_test(somebody_elses_database_is_left_alone),
         contract_test(a_store_keeps_its_name),
-        contract_test(forgotten_names_are_not_counted),
         contract_test(a_full_disk_is_waited_for),
         contract_test(order_is_made_after_a_full_disk),
         contract_test(ended_jobs_leave_no_key_behind),

@@ -242,6 +242,43 @@ static void test_a_sweep_removes_what_is_old(void **state)
 }
 
 /* Reads the fixed names all the time, in a session of its own. */
+static void put_name(struct model *m, const char *name)
+{
+    struct job *j =
+        job_new(app_name_s("a"), &(struct job_text){.key = {NULL, 0}});
+    struct put_item item = {.job = j, .idempotency = {name, strlen(name)}};
+    struct put_batch b = {.items = &item, .count = 1, .now_ms = 1000};
+    struct err err;
+
+    assert_non_null(j);
+    j->due_ms = 5000;
+    assert_int_equal(store_put(m->x, &b, &err), 0);
+    job_free(&j);
+}
+
+/* Merged into chunks, and swept from there when their time is over. */
+static void test_forgotten_names_are_not_counted(void **state)
+{
+    struct model *m = *state;
+    char name[16];
+    struct err err;
+    int64_t left;
+
+    for (int i = 0; i < 3000; i++) {
+        (void)snprintf(name, sizeof(name), "req%d", i);
+        put_name(m, name);
+        assert_int_equal(store_remembered(m->store), i + 1);
+    }
+    assert_in_range(pile(m)->used + pile(m)->frozen.n, 1, 2500);
+    for (int r = 1; r > 0;)
+        r = store_prune(m->x, 9000, 50, &err);
+    left = store_remembered(m->store);
+    assert_in_range(left, 1, pile(m)->used + pile(m)->frozen.n);
+    close_model(m);
+    open_model(m);
+    assert_int_equal(store_remembered(m->store), left);
+}
+
 static void *read_on(void *arg)
 {
     static struct sq_name asked[NAMES_KNOWN];
@@ -292,6 +329,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_readers_never_miss_a_name, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_forgotten_names_are_not_counted,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_sweep_removes_what_is_old, setup,
                                         teardown),
     };
