@@ -44,8 +44,10 @@ const struct opt_row args_options[OPTS] = {
                    "stands around it"},
     [OPT_HEADER] = {"header", 0, "NAME",
                     "the pattern is of this header, not of the key"},
-    [OPT_SINCE] = {"since", 0, "TIME",
-                   "what finished then or later; or 2h, 30d: so long ago"},
+    [OPT_SINCE] =
+        {"since", 0, "TIME",
+         "what finished, or is due, then or later; or 2h, 30d: so long "
+         "ago"},
     [OPT_UNTIL] = {"until", 0, "TIME", "what finished before"},
     [OPT_MEMORY] = {"memory", 0, "MB", "use no more than this (default 1024)"},
     [OPT_IGNORE_UNKNOWN] = {"ignore-unknown", 0, NULL,
@@ -58,6 +60,8 @@ const struct opt_row args_options[OPTS] = {
                      "say what would be done, change nothing"},
     [OPT_APPLY] = {"apply", 0, "URL", "make or update it in that store"},
     [OPT_CHECK] = {"check", 0, "URL", "is it what this program needs?"},
+    [OPT_TIMEZONE] = {"timezone", 0, "ZONE",
+                      "the zone of its times (default UTC): Asia/Dhaka"},
 };
 
 static enum opt by_name(const char *name, size_t len)

@@ -46,6 +46,7 @@ enum opt {
     OPT_DRY_RUN,
     OPT_APPLY,
     OPT_CHECK,
+    OPT_TIMEZONE,
     OPTS
 };
 

@@ -417,6 +417,10 @@ const struct command commands_table[] = {
      "Copies a SQLite store to FILE while ontimed goes on using it."},
     {"convert", "FROM TO", 2, 2, B(DRY_RUN), run_convert,
      "Makes the new store TO with all that FROM has; ontimed is stopped."},
+    {"import", "quartz URL", 2, 2, B(APP) | B(SINCE) | B(TIMEZONE) | B(DRY_RUN),
+     run_import,
+     "Hands the pending jobs of a Quartz-based scheduler's MySQL database to "
+     "ontimed."},
     {"slots", "", 0, 0, B(STORE), run_slots,
      "A store's slots: which instance holds which, and how many shards."},
 };

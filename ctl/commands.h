@@ -40,6 +40,9 @@ enum ctl_exit run_backup(struct ctl *c);
 enum ctl_exit run_convert(struct ctl *c);
 enum ctl_exit run_slots(struct ctl *c);
 
+/* import.c: into the daemon. */
+enum ctl_exit run_import(struct ctl *c);
+
 extern const struct command commands_table[];
 extern const size_t commands_count;
 

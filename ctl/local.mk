@@ -13,6 +13,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/client.c ctl/client.h \
 	ctl/commands.c ctl/commands.h \
 	ctl/help.c \
+	ctl/import.c \
 	ctl/input.c ctl/input.h \
 	ctl/match.c ctl/match.h \
 	ctl/print.c ctl/print.h \

@@ -9,6 +9,8 @@ host_store_libstore_a_SOURCES = \
 	host/store/name.h \
 	host/store/ops.h \
 	host/store/rendezvous.c \
+	host/store/quartz.c \
+	host/store/quartz.h \
 	host/store/slots.h \
 	host/store/store.c \
 	host/store/store.h \

@@ -32,6 +32,11 @@ enum ctl_exit run_convert(struct ctl *c)
     return c != NULL ? CTL_REFUSED : CTL_OK;
 }
 
+enum ctl_exit run_import(struct ctl *c)
+{
+    return c != NULL ? CTL_REFUSED : CTL_OK;
+}
+
 enum ctl_exit run_slots(struct ctl *c)
 {
     return c != NULL ? CTL_REFUSED : CTL_OK;
