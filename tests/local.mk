@@ -286,6 +286,7 @@ script_tests = \
 	tests/integration/f10-broker-away.test \
 	tests/integration/f20-disk-full.test \
 	tests/integration/g10-backup.test \
+	tests/integration/g30-import.test \
 	tests/integration/x10-audit.test \
 	tests/integration/x20-sent-once.test
 

@@ -97,6 +97,7 @@ host_store_libstore_a_SOURCES += \
 	host/store/mysql/prune.h \
 	host/store/mysql/put.c \
 	host/store/mysql/put.h \
+	host/store/mysql/quartz.c \
 	host/store/mysql/row.c \
 	host/store/mysql/row.h \
 	host/store/mysql/schema.c \
