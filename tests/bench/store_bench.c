@@ -4,11 +4,12 @@
  * in and how fast what is due goes out, in rows a second and in CPU time a row
  * (which other programs on the machine do not disturb much).
  *
- *     store_bench [-d DIR] [-n ROWS] [-q ROWS] [-b BATCH] [-f BATCH]
+ *     store_bench [-d DIR | -u URL] [-n ROWS] [-q ROWS] [-b BATCH] [-f BATCH]
  *
  * -n rows with random due times over a day are put in (0: skip), then, in a
  * new store, -q rows due in one second are put in and drained (0: skip).
- * One thread.
+ * With -u both go to the store of that url, which is best a new one (the rows
+ * of -n stay, so that -q shows the drain beside them).  One thread.
  */
 #include "config.h"
 
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/slots.h"
 #include "store/store.h"
 
 #define PAYLOAD 150
@@ -30,6 +32,7 @@
 
 struct bench {
     char dir[256];
+    const char *url; /* NULL: files in dir */
     size_t rows, drain_rows, batch, finish_batch;
     struct store *store;
     struct store_session *x;
@@ -117,6 +120,22 @@ static uint64_t next_random(struct bench *b)
     return z ^ (z >> 31);
 }
 
+/* A seat with all shards; the last run's, if there was one. */
+static void take_seat(struct bench *b)
+{
+    struct store_slot all[STORE_SLOTS_MOST], now;
+    struct shard_set want, got;
+    struct err err;
+    int n = store_slots(b->x, all, STORE_SLOTS_MOST, &err);
+
+    memset(&want, 0xff, sizeof(want));
+    must(n, &err, "slots");
+    must(store_claim(b->x, n > 0 ? &all[0] : NULL, &now, &err), &err, "claim");
+    must(store_vacate(b->x, true, &err), &err, "vacate");
+    must(store_acquire(b->x, &want, STORE_SHARDS_MOST, 0, &got, &err), &err,
+         "acquire");
+}
+
 static void open_store(struct bench *b, const char *name)
 {
     const struct store_settings set = {
@@ -132,9 +151,11 @@ static void open_store(struct bench *b, const char *name)
     char url[300];
 
     (void)snprintf(url, sizeof(url), "sqlite:%s/%s", b->dir, name);
-    s.url = url;
+    s.url = b->url != NULL ? b->url : url;
     must(store_open(&s, &b->store, &err), &err, "open");
     must(store_session_open(b->store, true, &b->x, &err), &err, "session");
+    if (store_shared(b->store))
+        take_seat(b);
 }
 
 static void close_store(struct bench *b)
@@ -264,11 +285,14 @@ static void drain(struct bench *b)
     struct load_request q = {
         .until = JOB_POS_MAX, .cap = 10000, .bytes_cap = 64 << 20};
     struct load_result got;
+    int64_t start_ms = clock_wall_ms() + 60000;
     size_t done = 0;
     struct err err;
 
     open_store(b, "drain.db");
-    put_rows(b, b->drain_rows, clock_wall_ms() + 60000, 1000, &in);
+    if (b->url != NULL) /* before all that may be there */
+        q.until = job_pos_at(start_ms + 1000);
+    put_rows(b, b->drain_rows, start_ms, 1000, &in);
     report("burst in", b->drain_rows, &in);
     while (done < b->drain_rows) {
         start(&t);
@@ -320,10 +344,13 @@ int main(int argc, char **argv)
     struct rusage u;
     int c;
 
-    while ((c = getopt(argc, argv, "d:n:q:b:f:")) != -1) {
+    while ((c = getopt(argc, argv, "d:u:n:q:b:f:")) != -1) {
         switch (c) {
         case 'd':
             parent = optarg;
+            break;
+        case 'u':
+            b.url = optarg;
             break;
         case 'n':
             b.rows = strtoul(optarg, NULL, 10);
