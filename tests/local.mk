@@ -255,6 +255,7 @@ tests_contract_store_mysql_SOURCES = \
 	tests/contract/store_many.c \
 	tests/contract/store_mysql.c tests/contract/store_mysql.h \
 	tests/contract/store_mysql_seat.c \
+	tests/contract/store_mysql_trouble.c \
 	tests/contract/store_order.c \
 	tests/contract/store_put.c \
 	tests/contract/store_wish.c

@@ -67,18 +67,40 @@ const char *conf_form_group(const char *v)
                                             : "must have 1 to 249 characters";
 }
 
+/* Settings are shown and logged, so a password has no place here. */
+static const char *form_mysql_url(const char *v)
+{
+    const char *s = v + strlen("mysql://"), *at = NULL;
+    size_t n = strcspn(s, "/?");
+
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '@')
+            at = s + i;
+    }
+    if (at != NULL && memchr(s, ':', (size_t)(at - s)) != NULL)
+        return "no password here: add ?password_file=PATH or "
+               "?password_env=NAME";
+    return s[n] == '/' && s[n + 1] != '\0' && s[n + 1] != '?'
+               ? NULL
+               : "the database is missing: mysql://USER@HOST/DATABASE";
+}
+
 const char *conf_form_store_url(const char *v)
 {
-    static const char *const later[] = {"mysql:", "mariadb:", "topic:"};
-
     if (strncmp(v, "sqlite:", 7) == 0)
         return v[7] != '\0' ? NULL : "the path after sqlite: is missing";
-    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-        if (strncmp(v, later[i], strlen(later[i])) == 0)
-            return "this kind of store is not built in this version; use "
-                   "sqlite:PATH";
-    }
-    return "not a store; use sqlite:PATH";
+    if (strncmp(v, "topic:", 6) == 0)
+        return "this kind of store is not built in this version; use "
+               "sqlite:PATH or mysql://USER@HOST/DATABASE";
+    if (strncmp(v, "mysql:", 6) != 0)
+        return "not a store; use sqlite:PATH or mysql://USER@HOST/DATABASE";
+#ifdef HAVE_MYSQL
+    return strncmp(v, "mysql://", 8) == 0
+               ? form_mysql_url(v)
+               : "use mysql://USER@HOST:PORT/DATABASE";
+#else
+    return "this program was built without MySQL (libmariadb or mysqlclient)";
+#endif
 }
 
 /* Splits "host:port" at its last colon; false when it is not that. */

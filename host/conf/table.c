@@ -101,8 +101,10 @@ const struct conf_row conf_rows[] = {
      .fallback = "sqlite:" ONTIME_LOCALSTATEDIR "/ontime.db",
      .shown = "sqlite:LOCALSTATEDIR/lib/ontime/ontime.db",
      .bad = conf_form_store_url,
-     .text = "Where jobs are kept: sqlite:PATH. A relative path starts at the "
-             "directory ontimed was started in."},
+     .text = "Where jobs are kept: sqlite:PATH (a relative path starts at the "
+             "directory ontimed was started in), or a database that "
+             "instances share: mysql://USER@HOST:PORT/DATABASE?OPTIONS, see "
+             "docs/mysql.md."},
     {HOST("store.cache_kb", INT, store_cache_kb), RANGE(64, 16777216),
      .unit = "KB", .fallback = "16384", .text = "Page cache of the writer."},
     {HOST("store.idempotency", DURATION, store_idempotency_ms), RANGE(0, YEAR),

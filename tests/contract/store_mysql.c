@@ -141,5 +141,6 @@ int main(void)
 
     main_pid = (long)getpid();
     n += tests_mysql_seat(tests + n);
+    n += tests_mysql_trouble(tests + n);
     return contract_run(&mysql_backend, tests, n);
 }

@@ -22,5 +22,6 @@ void behind_assert(const char *dir, const char *sql, const char *want);
 void behind_url(const char *dir, char *ret, size_t size);
 
 size_t tests_mysql_seat(struct CMUnitTest *into);
+size_t tests_mysql_trouble(struct CMUnitTest *into);
 
 #endif
