@@ -379,6 +379,29 @@ static enum ctl_exit run_reload(struct ctl *c)
     return simple(c, "POST", "/api/v1/reload", view_change);
 }
 
+/* A look at the store, or a word to the daemon. */
+static enum ctl_exit run_slots_or_accept(struct ctl *c)
+{
+    const char *slot = c->args->operand[1];
+    char path[80];
+    struct err err;
+
+    if (c->args->operands == 0)
+        return run_slots(c);
+    if (c->args->operands == 2 &&
+        strcmp(c->args->operand[0], "accept-ledger-loss") == 0 &&
+        slot[0] != '\0' && strlen(slot) < 4 &&
+        strspn(slot, "0123456789") == strlen(slot)) {
+        snprintf(path, sizeof(path), "/api/v1/ledger/accept-loss?slot=%s",
+                 slot);
+        return simple(c, "POST", path, view_change);
+    }
+    (void)err_set(&err, -EINVAL,
+                  "slots takes nothing, or accept-ledger-loss "
+                  "and a slot's number");
+    return ask_usage(c, &err);
+}
+
 /* ---- the table ----------------------------------------------------------- */
 
 #define B(o) OPT_BIT(OPT_##o)
@@ -421,8 +444,9 @@ const struct command commands_table[] = {
      run_import,
      "Hands the pending jobs of a Quartz-based scheduler's MySQL database to "
      "ontimed."},
-    {"slots", "", 0, 0, B(STORE), run_slots,
-     "A store's slots: which instance holds which, and how many shards."},
+    {"slots", "[accept-ledger-loss SLOT]", 0, 2, B(STORE), run_slots_or_accept,
+     "A store's slots: which instance holds which, and how many shards.\nOr: "
+     "what the ledger of a held slot lacks may be sent again."},
 };
 const size_t commands_count =
     sizeof(commands_table) / sizeof(commands_table[0]);

@@ -263,8 +263,14 @@ tests_contract_store_mysql_LDADD = $(for_store) $(CMOCKA_LIBS)
 
 # ---- programs that tests use --------------------------------------------
 
-check_PROGRAMS += tests/support/topicctl
+check_PROGRAMS += tests/support/fencer tests/support/topicctl
+tests_support_fencer_LDADD = $(rdkafka_libs)
 tests_support_topicctl_LDADD = $(rdkafka_libs)
+
+check_LTLIBRARIES += tests/support/crashpoint.la
+tests_support_crashpoint_la_SOURCES = tests/support/crashpoint.c
+tests_support_crashpoint_la_LDFLAGS = $(fixture_ldflags)
+tests_support_crashpoint_la_LIBADD = $(rdkafka_libs) $(SQLITE_LIBS)
 
 # ---- scripts --------------------------------------------------------------
 
@@ -289,7 +295,9 @@ script_tests = \
 	tests/integration/g10-backup.test \
 	tests/integration/g30-import.test \
 	tests/integration/x10-audit.test \
-	tests/integration/x20-sent-once.test
+	tests/integration/x20-sent-once.test \
+	tests/integration/x30-crash-points.test \
+	tests/integration/x40-transactions.test
 
 # Under a sanitizer only these of them run: the others would tell nothing new.
 instrumented_scripts = \

@@ -196,6 +196,11 @@ static bool ready(void *arg, char *why, size_t whylen)
     return house_ready(arg, why, whylen);
 }
 
+static int accept_ledger_loss(void *arg, int32_t slot, struct err *err)
+{
+    return ledger_accept_loss(arg, slot, err);
+}
+
 int api_start(struct house *h, struct err *err)
 {
     struct httpd_house house = {
@@ -208,6 +213,7 @@ int api_start(struct house *h, struct err *err)
         .put = put,
         .change = change,
         .reload = do_reload,
+        .accept_ledger_loss = accept_ledger_loss,
         .ready = ready,
         .arg = h,
     };

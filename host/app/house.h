@@ -144,6 +144,12 @@ void ledger_name(struct house *h); /* after the store was opened */
 int ledger_open(struct house *h, int timeout_ms, struct err *err);
 /* The step before the scheduler loads: a short try. */
 int ledger_start(struct house *h, struct err *err);
+/* For the seat of a shared store: recovers a slot that was claimed to be freed
+ * (arg is the house); and says for which slot transactions are made (NULL:
+ * none).  Writer's thread. */
+int ledger_recover(void *arg, struct store_session *x,
+                   const struct store_slot *slot, struct err *err);
+void ledger_seat(struct house *h, const struct store_slot *slot);
 /* A held slot goes on at the ledger's end. */
 int ledger_accept_loss(struct house *h, int32_t slot, struct err *err);
 /* Whether the app may be served now. */

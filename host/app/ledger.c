@@ -133,7 +133,7 @@ static int ensure_topic(struct house *h, int timeout_ms, struct err *err)
     const struct logtopic_need need = {
         .topic = h->ledger_topic,
         .partitions = (int32_t)c->ledger_partitions,
-        .partition = SLOT,
+        .partition = store_shared(h->store) ? 0 : SLOT,
         .replication = (int)c->kafka_topic_replication,
         .may_create = strcmp(c->kafka_missing_topics, "create") == 0,
     };
@@ -195,15 +195,39 @@ static int open_locked(struct house *h, int timeout_ms, struct err *err)
     return 0;
 }
 
+/* Whoever claims its slots does the rest. */
+static int prepare_shared(struct house *h, int timeout_ms, struct err *err)
+{
+    return any_exactly(h) ? ensure_topic(h, timeout_ms, err) : 0;
+}
+
+int ledger_recover(void *arg, struct store_session *x,
+                   const struct store_slot *slot, struct err *err)
+{
+    struct house *h = arg;
+
+    if (h->embedded == NULL)
+        return recover_slot(&h->recover, x, slot, err);
+    log_warn("app", LOG_EVENT("ledger_not_read"), LOG_INT("slot", slot->slot));
+    return 0;
+}
+
+void ledger_seat(struct house *h, const struct store_slot *slot)
+{
+    if (slot == NULL)
+        commit_unseat(h->commit);
+    else if (h->embedded == NULL)
+        (void)commit_seat(h->commit, slot->slot, 0, NULL);
+}
+
 int ledger_open(struct house *h, int timeout_ms, struct err *err)
 {
     struct err own = {0};
     int r;
 
-    if (store_shared(h->store)) /* whoever claims its slots does this */
-        return 0;
     pthread_mutex_lock(&h->ledger_mtx);
-    r = open_locked(h, timeout_ms, &own);
+    r = store_shared(h->store) ? prepare_shared(h, timeout_ms, &own)
+                               : open_locked(h, timeout_ms, &own);
     set_trouble(h, r < 0 ? own.text : "");
     pthread_mutex_unlock(&h->ledger_mtx);
     if (r == -EUCLEAN)

@@ -16,8 +16,8 @@ static void on_began(void *arg, uint32_t tenure, const struct store_slot *slot)
 {
     struct house *h = arg;
 
-    (void)slot;
     sched_fenced(h->sched, tenure);
+    ledger_seat(h, slot);
 }
 
 static job_pos on_loaded(void *arg)
@@ -49,6 +49,7 @@ int seating_start(struct house *h, struct err *err)
         .instance_id = h->started->instance_id,
         .lease_ms = h->conf->instance_lease_ms,
         .max_skew_ms = h->conf->clock_max_skew_ms,
+        .recover = ledger_recover,
         .began = on_began,
         .loaded = on_loaded,
         .gained = on_gained,

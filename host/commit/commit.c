@@ -247,6 +247,21 @@ static void free_works(struct list *works)
     }
 }
 
+/* What the exactly_once lane is done with. */
+static void take_ended(struct commit *c, struct list *ended)
+{
+    for (struct list *e; (e = list_pop(ended)) != NULL;) {
+        struct work *w = list_of(e, struct work, link);
+
+        if (w->dropped) {
+            work_free(&w);
+            settled_some(c, 1);
+        } else {
+            sent(c, w);
+        }
+    }
+}
+
 static void *run(void *arg)
 {
     struct commit *c = arg;
@@ -262,8 +277,7 @@ static void *run(void *arg)
         free_done(c);
         for (struct list *e; (e = list_pop(&in)) != NULL;)
             begin(c, list_of(e, struct attempt, link), now_ms);
-        for (struct list *e; (e = list_pop(&ended)) != NULL;)
-            sent(c, list_of(e, struct work, link));
+        take_ended(c, &ended);
         some = sender_turn(c->senders[ON_TIME]);
         some |= sender_turn(c->senders[OVERDUE]);
         some |= finisher_turn(c->finisher, clock_mono_ns());

@@ -116,7 +116,7 @@ static bool wait_for_work(struct exactly *e, bool *ret_begin)
 
     *ret_begin = false;
     pthread_mutex_lock(&e->mtx);
-    while (!atomic_load(&e->stopping) && e->want == e->slot &&
+    while (!atomic_load(&e->stopping) && e->turn == e->seen &&
            (e->seated || e->slot == LANE_NO_SLOT)) {
         now = clock_mono_ns();
         at = begin_at(e);
@@ -174,6 +174,22 @@ void lane_complain(struct exactly *e, const char *event, const struct err *err)
 
 /* ---- gathering -------------------------------------------------------------------- */
 
+/* Handed out in an earlier tenure of the seat: another instance's by now. */
+static bool is_past(const struct exactly *e, const struct work *w)
+{
+    return w->attempt->job->tenure != writer_tenure(e->set.commit->writer);
+}
+
+static void drop(struct exactly *e, struct work *w)
+{
+    struct list one;
+
+    w->dropped = true;
+    list_init(&one);
+    list_push(&one, &w->link);
+    lane_end_works(e, &one, 1);
+}
+
 /* Until the batch has `most`; how many left the list. */
 static size_t gather_from(struct exactly *e, struct list *from, size_t most)
 {
@@ -182,6 +198,10 @@ static size_t gather_from(struct exactly *e, struct list *from, size_t most)
     for (; !list_empty(from) && e->batch.count < most; n++) {
         struct work *w = list_of(list_pop(from), struct work, link);
 
+        if (is_past(e, w)) {
+            drop(e, w);
+            continue;
+        }
         switch (batch_add(&e->batch, w)) {
         case BATCH_TAKEN:
             break;
@@ -244,6 +264,7 @@ void lane_fenced(struct exactly *e, const char *why)
     metric_add(metric_series("ontime_transactions_total", "fenced"), 1);
     log_error("commit", LOG_EVENT("fenced"), LOG_STR("error", why));
     pthread_mutex_lock(&e->mtx);
+    e->turn += e->want != LANE_NO_SLOT;
     e->want = LANE_NO_SLOT;
     pthread_mutex_unlock(&e->mtx);
     e->fenced = true;
@@ -252,17 +273,44 @@ void lane_fenced(struct exactly *e, const char *why)
 
 /* ---- the thread -------------------------------------------------------------------- */
 
+/* Nobody to work for: what belonged to the slot before is not kept. */
+static void drop_past(struct exactly *e)
+{
+    struct list *const all[] = {&e->mine[0], &e->mine[1], &e->again, &e->slow};
+    struct list keep;
+
+    fetch(e);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        list_init(&keep);
+        for (struct list *x; (x = list_pop(all[i])) != NULL;) {
+            struct work *w = list_of(x, struct work, link);
+
+            if (!is_past(e, w)) {
+                list_push(&keep, &w->link);
+                continue;
+            }
+            e->mine_count -= i < 2;
+            drop(e, w);
+        }
+        list_splice(all[i], &keep);
+    }
+}
+
 /* Whether it works for the slot that it is to work for. */
 static bool look_at_seat(struct exactly *e)
 {
     int32_t want;
+    bool changed;
 
     pthread_mutex_lock(&e->mtx);
     want = e->want;
+    changed = e->turn != e->seen;
+    e->seen = e->turn;
     pthread_mutex_unlock(&e->mtx);
-    if (want != e->slot) {
+    if (changed) {
         lane_leave(e);
         e->slot = want;
+        drop_past(e);
         if (want == LANE_NO_SLOT && !e->fenced)
             lane_set_state(e, EXACTLY_OFF, "");
     }
@@ -386,6 +434,7 @@ int exactly_seat(struct exactly *e, int32_t slot, int timeout_ms,
 
     pthread_mutex_lock(&e->mtx);
     if (e->want != slot) {
+        e->turn++;
         e->state = EXACTLY_WAITING;
         (void)snprintf(e->why, sizeof(e->why), "no Kafka broker has answered");
     }
@@ -405,6 +454,7 @@ int exactly_seat(struct exactly *e, int32_t slot, int timeout_ms,
 void exactly_unseat(struct exactly *e)
 {
     pthread_mutex_lock(&e->mtx);
+    e->turn += e->want != LANE_NO_SLOT;
     e->want = LANE_NO_SLOT;
     pthread_cond_signal(&e->wake);
     pthread_mutex_unlock(&e->mtx);

@@ -19,8 +19,8 @@ struct exactly;
 struct exactly_settings {
     const struct commit_settings *commit; /* outlives it */
     /* Works that need nothing more of Kafka: in a committed transaction (exact,
-     * the last one with the ledger's position), or to be told to the store
-     * alone.  Those of one transaction come together, transactions in order.
+     * the last one with the ledger's position), to be told to the store alone,
+     * or dropped.  Those of one transaction come together, transactions in order.
      * The lane's thread. */
     void (*ended)(void *arg, struct list *works, size_t n);
     void *arg;

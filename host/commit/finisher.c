@@ -211,6 +211,7 @@ static struct finish *finish_new(struct finisher *f, size_t n)
 static void fill(struct finisher *f, struct finish *x, size_t n)
 {
     int64_t pos = -1, seq = -1;
+    uint32_t tenure = 0;
     struct list *e;
 
     while (x->count < n && (e = list_pop(&f->waiting)) != NULL) {
@@ -221,6 +222,7 @@ static void fill(struct finisher *f, struct finish *x, size_t n)
         if (w->ledger_pos >= 0) {
             pos = w->ledger_pos;
             seq = w->ledger_seq;
+            tenure = w->outcome.job->tenure;
         }
     }
     f->waiting_count -= x->count;
@@ -230,7 +232,8 @@ static void fill(struct finisher *f, struct finish *x, size_t n)
                    .count = x->count,
                    .now_ms = clock_wall_ms(),
                    .ledger_pos = pos,
-                   .ledger_seq = seq},
+                   .ledger_seq = seq,
+                   .ledger_tenure = tenure},
         .done = finished,
     };
     pthread_mutex_lock(&f->mtx);

@@ -29,6 +29,7 @@ struct exactly {
     int64_t oldest_ns; /* when the first of them came */
     size_t unstored;   /* committed and not yet in the store */
     int32_t want;      /* the slot to work for, or LANE_NO_SLOT */
+    unsigned turn;     /* +1 with each change of it */
     enum exactly_state state;
     char why[200];
 
@@ -39,8 +40,9 @@ struct exactly {
     pthread_t thread;
 
     /* the lane's own */
-    int32_t slot; /* `want`, as it was last looked at */
-    bool seated;  /* producer inited, slot verified */
+    int32_t slot;  /* `want`, as it was last looked at */
+    unsigned seen; /* `turn`, likewise */
+    bool seated;   /* producer inited, slot verified */
     struct txproducer *producer;
     char transactional_id[200];
     int64_t next_pos; /* the ledger behind the last committed transaction */

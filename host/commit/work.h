@@ -37,6 +37,7 @@ struct work {
     bool refused;         /* for good */
     bool refused_for_now; /* -ENOENT: the topic is not there (yet) */
     bool timed_out;       /* a record was not taken in time */
+    bool dropped;         /* its tenure is over: only to be freed */
     bool exact;           /* was in a transaction that is committed */
     int64_t ledger_pos;   /* of the last of a transaction, else -1: where */
     int64_t ledger_seq;   /* a replay goes on once all of them are stored */

@@ -59,6 +59,9 @@ struct httpd_house {
                   struct err *err);
     /* Reads the configuration again; *ret_report as conf_load's. */
     int (*reload)(void *arg, char **ret_report, struct err *err);
+    /* What the ledger of a held slot lacks may be sent again; NULL: there is no
+     * ledger. */
+    int (*accept_ledger_loss)(void *arg, int32_t slot, struct err *err);
     /* Ready to work?  When not, why is filled. */
     bool (*ready)(void *arg, char *why, size_t whylen);
     void *arg;

@@ -13,6 +13,7 @@
 
 #include "httpd/show.h"
 #include "metrics/metrics.h"
+#include "store/slots.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 1000
@@ -119,6 +120,30 @@ void ops_reload(struct request *rq)
         request_refused(rq, 422, err.text, report != NULL ? report : "");
     }
     free(report);
+}
+
+void ops_accept_ledger_loss(struct request *rq)
+{
+    const struct httpd_house *house = rq->house;
+    struct err err = {0};
+    int64_t slot;
+    int r;
+
+    if (request_number(rq, "slot", 0, STORE_SLOTS_MOST - 1, 0, &slot) < 0)
+        return;
+    if (house->accept_ledger_loss == NULL) {
+        request_problem(rq, 404, "this house has no ledger");
+        return;
+    }
+    r = house->accept_ledger_loss(house->arg, (int32_t)slot, &err);
+    if (r == -EALREADY) {
+        request_problem(rq, 409, "%s", err.text);
+    } else if (r < 0) {
+        request_error(rq, &err);
+    } else {
+        request_envelope(rq, "accepted", NULL);
+        request_envelope_end(rq, 200);
+    }
 }
 
 static void add_execution(void *arg, const struct execution *e)

@@ -17,6 +17,7 @@ void ops_ready(struct request *rq);
 void ops_status(struct request *rq);
 void ops_apps(struct request *rq);
 void ops_reload(struct request *rq);
+void ops_accept_ledger_loss(struct request *rq);
 void ops_executions(struct request *rq);
 void ops_history(struct request *rq);
 

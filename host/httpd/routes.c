@@ -30,6 +30,10 @@ const struct route routes_table[] = {
      "The apps as they are served, and the store's counts of each."},
     {"POST", "/api/v1/reload", "", LANE_CONTROL, ROLE_ADMIN, ops_reload,
      "Reads the configuration again; 422 with the report when it is refused."},
+    {"POST", "/api/v1/ledger/accept-loss", "slot", LANE_CONTROL, ROLE_ADMIN,
+     ops_accept_ledger_loss,
+     "Goes on with a slot whose ledger does not continue what the store knows: "
+     "what it lacks may be sent again; 409 when it is not held."},
     {"GET", "/api/v1/jobs", "app key state due_from due_to after limit",
      LANE_READ, ROLE_READ, jobs_list,
      "Live jobs by due time; `next` is the `after` of the next page."},

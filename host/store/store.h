@@ -194,6 +194,7 @@ struct finish_batch {
     size_t count;
     int64_t now_ms;
     int64_t ledger_pos, ledger_seq; /* -1: leave (at_least_once) */
+    uint32_t ledger_tenure; /* of these (store/writer.h): another slot's else */
     bool sync;
 };
 

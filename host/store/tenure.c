@@ -36,9 +36,12 @@ int tenure_finish(struct store_session *x, struct finish_batch *b,
                   uint32_t tenure, struct err *err)
 {
     size_t stale = mark_stale(b, tenure);
-    struct finish_batch fresh = *b;
+    struct finish_batch fresh;
     int r;
 
+    if (b->ledger_pos >= 0 && b->ledger_tenure != tenure)
+        b->ledger_pos = b->ledger_seq = -1;
+    fresh = *b;
     if (stale == 0)
         return store_finish(x, b, err);
     if (stale == b->count)
