@@ -9,6 +9,7 @@
 etc_files = \
 	etc/scheduler.cfg \
 	etc/apps.d/http_call.cfg.example \
+	etc/apps.d/payment.cfg.example \
 	etc/apps.d/sms_retry.cfg
 
 EXTRA_DIST += $(etc_files) etc/ontimed.service.in

@@ -49,6 +49,7 @@ unit_tests = \
 	tests/unit/test_log \
 	tests/unit/test_metrics \
 	tests/unit/test_move \
+	tests/unit/test_payment \
 	tests/unit/test_pile \
 	tests/unit/test_plan \
 	tests/unit/test_plan_shards \
@@ -151,6 +152,12 @@ tests_unit_test_log_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDADD = $(for_metrics) $(CMOCKA_LIBS)
 tests_unit_test_metrics_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_move_LDADD = $(for_store) $(CMOCKA_LIBS)
+tests_unit_test_payment_CPPFLAGS = $(plugin_test_cppflags)
+tests_unit_test_payment_LDADD = plugins/common/libcommon.la $(CRYPTO_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_test_payment_SOURCES = tests/unit/test_payment.c \
+	plugins/payment/mask.c plugins/payment/sign.c \
+	tests/support/fakehost.c tests/support/httpstub.c
 tests_unit_test_pile_LDADD = $(for_store) $(CMOCKA_LIBS)
 tests_unit_test_plan_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_plan_shards_LDADD = $(for_sched) $(CMOCKA_LIBS)
@@ -294,6 +301,8 @@ script_tests = \
 	tests/integration/f20-disk-full.test \
 	tests/integration/g10-backup.test \
 	tests/integration/g30-import.test \
+	tests/integration/p10-http-call.test \
+	tests/integration/p20-payment.test \
 	tests/integration/x10-audit.test \
 	tests/integration/x20-sent-once.test \
 	tests/integration/x30-crash-points.test \
@@ -334,6 +343,8 @@ EXTRA_DIST += \
 	.clang-format \
 	tests/fixtures/conf \
 	tests/support/audit.sh \
+	tests/support/gateway.py \
+	tests/support/gateway.sh \
 	tests/support/kafka.sh \
 	tests/support/kafka/pom.xml \
 	tests/support/mariadb.sh \

@@ -81,6 +81,21 @@ int http_start(struct http *h, struct http_call *c)
     return room ? 0 : -ECANCELED;
 }
 
+void http_again(struct http *h, struct http_call *c)
+{
+    c->next = NULL;
+    c->got_len = c->got_cap = c->seen = 0;
+    c->hops = 0;
+    c->get = c->denied = c->cut = c->other_host = false;
+    c->retry_after[0] = '\0';
+    h->ended--;
+    (void)pthread_mutex_lock(&h->mtx);
+    *h->queue_end = c;
+    h->queue_end = &c->next;
+    (void)pthread_mutex_unlock(&h->mtx);
+    wake(h);
+}
+
 static struct http_call *take_queue(struct http *h, bool *stop)
 {
     struct http_call *c;
@@ -256,8 +271,11 @@ static void *run(void *arg)
             swept = now;
         }
     }
-    while (h->flying != NULL)
-        transfer_drop(h, h->flying);
+    do {
+        while (h->flying != NULL)
+            transfer_drop(h, h->flying);
+        begin_all(h, take_queue(h, &stop));
+    } while (h->flying != NULL);
     return NULL;
 }
 

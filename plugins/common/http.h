@@ -89,6 +89,10 @@ int http_open(struct http **ret, const struct http_conf *conf, char *errbuf,
  * stays the caller's. */
 int http_start(struct http *h, struct http_call *c);
 
+/* From done only, and not after HTTP_UNWANTED: the call goes out again, with what
+ * is set in it now (its own fields are made ready); it keeps its room. */
+void http_again(struct http *h, struct http_call *c);
+
 /* Ends all calls (done with HTTP_UNWANTED) and joins the thread; does not wait
  * for any server.  No http_start may run. */
 void http_close(struct http **h);

@@ -7,6 +7,8 @@ noinst_LTLIBRARIES += plugins/common/libcommon.la plugins/common/libhttp.la
 
 plugins_common_libcommon_la_SOURCES = \
 	plugins/common/flat.c plugins/common/flat.h \
+	plugins/common/money.c plugins/common/money.h \
+	plugins/common/order.c plugins/common/order.h \
 	plugins/common/parts.h \
 	plugins/common/render.c \
 	plugins/common/template.c plugins/common/template.h \

@@ -33,10 +33,17 @@ static const struct fake_setting for_http[] = {
     {"allow_networks", "127.0.0.0/8"},
     {NULL, NULL}};
 
+static const struct fake_setting for_payment[] = {
+    {"gateway_url", "http://127.0.0.1:1"},
+    {"secret", "0123456789abcdef"},
+    {"allow_networks", "127.0.0.0/8"},
+    {NULL, NULL}};
+
 /* What is good, or breaks a rule only towards the real host's limits. */
 static const struct subject subjects[] = {
     {"plugins/sms_retry/.libs/sms_retry.so", NULL},
     {"plugins/http_call/.libs/http_call.so", for_http},
+    {"plugins/payment/.libs/payment.so", for_payment},
     {"tests/fixtures/.libs/fix_good.so", NULL},
     {"tests/fixtures/.libs/fix_good2.so", NULL},
     {"tests/fixtures/.libs/fix_serial.so", NULL},

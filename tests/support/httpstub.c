@@ -24,6 +24,7 @@
 #define MAX_FD 8192
 #define BIG (4u << 20)
 #define STEP 16384
+#define SCRIPT 16
 
 struct conn {
     int fd;
@@ -39,7 +40,12 @@ struct httpstub {
     uint64_t random;
 
     pthread_mutex_t mtx;
-    char last[65536];
+    char last[65536], heads[4096];
+    struct {
+        int status;
+        const char *body;
+    } script[SCRIPT];
+    unsigned script_count, script_at;
     atomic_uint_fast64_t count, connections;
 };
 
@@ -194,12 +200,40 @@ static size_t whole(const struct conn *c)
     return c->len >= head + body ? head + body : 0;
 }
 
+/* Locked: writes the request down; its answer when there is one in the script,
+ * else -2. */
+static int note(struct httpstub *s, const struct conn *c, size_t n,
+                const char **body)
+{
+    size_t used = strlen(s->heads), line = strcspn(c->in, "\r");
+    const char *end = memmem(c->in, line, " HTTP/", 6);
+
+    (void)snprintf(s->last, sizeof(s->last), "%.*s", (int)n, c->in);
+    if (end != NULL)
+        (void)snprintf(s->heads + used, sizeof(s->heads) - used, "%.*s\n",
+                       (int)(end - c->in), c->in);
+    if (s->script_at == s->script_count)
+        return -2;
+    *body = s->script[s->script_at].body;
+    return s->script[s->script_at++].status;
+}
+
+static bool scripted(const struct conn *c, int status, const char *body)
+{
+    if (status <= 0)
+        return status < 0;
+    return answer(c, status, "", body, strlen(body));
+}
+
 static bool serve(struct httpstub *s, struct conn *c)
 {
     size_t n;
 
     while ((n = whole(c)) > 0) {
         char path[512] = "";
+        const char *body = "";
+        int status = -2;
+        bool well;
 
         (void)sscanf(c->in, "%*15s %511s", path);
         atomic_fetch_add(&s->count, 1);
@@ -207,13 +241,14 @@ static bool serve(struct httpstub *s, struct conn *c)
             (void)snprintf(path, sizeof(path), "%s", mad(s));
         } else {
             (void)pthread_mutex_lock(&s->mtx);
-            (void)snprintf(s->last, sizeof(s->last), "%.*s", (int)n, c->in);
+            status = note(s, c, n, &body);
             (void)pthread_mutex_unlock(&s->mtx);
         }
         path[strcspn(path, "?")] = '\0';
         memmove(c->in, c->in + n, c->len - n);
         c->len -= n;
-        if (!act(s, c, path)) {
+        well = status > -2 ? scripted(c, status, body) : act(s, c, path);
+        if (!well) {
             hang_up(s, c, strcmp(path, "/half") != 0);
             return false;
         }
@@ -327,6 +362,25 @@ void httpstub_last(struct httpstub *s, char *out, unsigned long cap)
 {
     (void)pthread_mutex_lock(&s->mtx);
     (void)snprintf(out, cap, "%s", s->last);
+    (void)pthread_mutex_unlock(&s->mtx);
+}
+
+void httpstub_heads(struct httpstub *s, char *out, unsigned long cap)
+{
+    (void)pthread_mutex_lock(&s->mtx);
+    (void)snprintf(out, cap, "%s", s->heads);
+    s->heads[0] = '\0';
+    (void)pthread_mutex_unlock(&s->mtx);
+}
+
+void httpstub_say(struct httpstub *s, int status, const char *body)
+{
+    (void)pthread_mutex_lock(&s->mtx);
+    if (s->script_at == s->script_count)
+        s->script_at = s->script_count = 0;
+    must(s->script_count < SCRIPT, "script");
+    s->script[s->script_count].status = status;
+    s->script[s->script_count++].body = body;
     (void)pthread_mutex_unlock(&s->mtx);
 }
 

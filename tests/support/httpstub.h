@@ -25,6 +25,11 @@ struct httpstub;
 
 struct httpstub *httpstub_open(void); /* on 127.0.0.1; fails the test */
 int httpstub_port(const struct httpstub *s);
+/* The next request, whatever its path, has this answer; several are kept, in
+ * order.  Status 0: a reset; -1: no answer.  body is borrowed. */
+void httpstub_say(struct httpstub *s, int status, const char *body);
+/* "POST /x\nGET /y\n": the requests since the last call of this. */
+void httpstub_heads(struct httpstub *s, char *out, unsigned long cap);
 /* The last request, head and body, NUL behind; copied. */
 void httpstub_last(struct httpstub *s, char *out, unsigned long cap);
 uint64_t httpstub_count(struct httpstub *s);       /* requests so far */
