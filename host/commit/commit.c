@@ -23,7 +23,7 @@
 
 #define POLL_NS 500000      /* between looks at the producers' reports */
 #define ON_TIME_LINGER_MS 1 /* one request for what is due in a millisecond */
-#define OVERDUE_LINGER_MS 5
+#define OVERDUE_LINGER_MS 20
 #define LATE_MS 50 /* so late, a larger request is worth more than haste */
 
 enum { ON_TIME, OVERDUE, SENDERS };

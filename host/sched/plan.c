@@ -11,7 +11,7 @@
 #define LOAD_MOST 4096 /* jobs in one load: a few ms of the writer's time */
 #define LOAD_BYTES (8u << 20)
 #define DUE_MOST 16384   /* overdue jobs that nobody has taken yet */
-#define BESIDE_MOST 4096 /* and all that are held, beside jobs on time */
+#define BESIDE_MOST 8192 /* and all that are held, beside jobs on time */
 #define BESIDE_MS 300    /* how long these count as coming */
 #define VISIT_MOST 65536 /* rows a backlog load may look at */
 #define SAMPLE 256       /* jobs asked for their time before some are let go */
