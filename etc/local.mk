@@ -10,7 +10,8 @@ etc_files = \
 	etc/scheduler.cfg \
 	etc/apps.d/http_call.cfg.example \
 	etc/apps.d/payment.cfg.example \
-	etc/apps.d/sms_retry.cfg
+	etc/apps.d/sms_retry.cfg \
+	etc/apps.d/three-apps.cfg.example
 
 EXTRA_DIST += $(etc_files) etc/ontimed.service.in
 

@@ -68,6 +68,7 @@ unit_tests = \
 	tests/unit/test_sched_wish \
 	tests/unit/test_seat \
 	tests/unit/test_seat_rule \
+	tests/unit/test_small_plugins \
 	tests/unit/test_sms_retry \
 	tests/unit/test_source \
 	tests/unit/test_source_trouble \
@@ -175,6 +176,10 @@ tests_unit_test_policy_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_queues_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_sched_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_sched_wish_LDADD = $(for_sched) $(CMOCKA_LIBS)
+tests_unit_test_small_plugins_CPPFLAGS = $(plugin_test_cppflags)
+tests_unit_test_small_plugins_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_small_plugins_SOURCES = tests/unit/test_small_plugins.c \
+	tests/support/fakehost.c
 tests_unit_test_sms_retry_CPPFLAGS = $(AM_CPPFLAGS) \
 	-I$(top_srcdir)/tests -I$(top_srcdir)/plugins \
 	-I$(top_srcdir)/plugins/sms_retry

@@ -6,6 +6,7 @@ plugin_common_cppflags = $(plugin_cppflags) -I$(top_srcdir)/plugins
 noinst_LTLIBRARIES += plugins/common/libcommon.la plugins/common/libhttp.la
 
 plugins_common_libcommon_la_SOURCES = \
+	plugins/common/emitter.c plugins/common/emitter.h \
 	plugins/common/flat.c plugins/common/flat.h \
 	plugins/common/money.c plugins/common/money.h \
 	plugins/common/order.c plugins/common/order.h \

@@ -33,6 +33,7 @@ static const struct fake_setting for_http[] = {
     {"allow_networks", "127.0.0.0/8"},
     {NULL, NULL}};
 
+static const struct fake_setting for_dummy[] = {{"sleep", "1"}, {NULL, NULL}};
 static const struct fake_setting for_payment[] = {
     {"gateway_url", "http://127.0.0.1:1"},
     {"secret", "0123456789abcdef"},
@@ -44,6 +45,11 @@ static const struct subject subjects[] = {
     {"plugins/sms_retry/.libs/sms_retry.so", NULL},
     {"plugins/http_call/.libs/http_call.so", for_http},
     {"plugins/payment/.libs/payment.so", for_payment},
+    {"plugins/sms/.libs/sms.so", NULL},
+    {"plugins/sipcall/.libs/sipcall.so", NULL},
+    {"plugins/payment_gateway/.libs/payment_gateway.so", NULL},
+    {"plugins/log/.libs/log.so", NULL},
+    {"plugins/dummy/.libs/dummy.so", for_dummy},
     {"tests/fixtures/.libs/fix_good.so", NULL},
     {"tests/fixtures/.libs/fix_good2.so", NULL},
     {"tests/fixtures/.libs/fix_serial.so", NULL},
@@ -184,6 +190,7 @@ static void refusals_have_a_text(void **state)
         const struct fake_setting *settings;
     } cases[] = {
         {"plugins/sms_retry/.libs/sms_retry.so", bad},
+        {"plugins/sms/.libs/sms.so", bad},
         {"tests/fixtures/.libs/fix_init_fail.so", NULL},
     };
 
