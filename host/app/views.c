@@ -88,6 +88,58 @@ static void view_store(struct house *h, struct buf *b)
     buf_addc(b, '}');
 }
 
+static unsigned shards_of(const struct seat_world *w, int32_t slot)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < w->shards; i++)
+        n += w->owners[i] == slot;
+    return n;
+}
+
+static void view_slot(const struct seat_view *v, size_t i, struct buf *b)
+{
+    const struct store_slot *s = &v->world.slots[i];
+
+    buf_addc(b, '{');
+    number(b, "slot", s->slot);
+    text(b, "instance", s->owner);
+    text(b, "state", !s->owned ? "free" : v->dead[i] ? "dead" : "owned");
+    number(b, "epoch", s->epoch);
+    number(b, "shards", shards_of(&v->world, s->slot));
+    buf_addc(b, '}');
+}
+
+/* This instance among others; nothing when there can be no others. */
+static void view_seat(struct house *h, struct buf *b)
+{
+    struct seat_view *v = h->seat == NULL ? NULL : calloc(1, sizeof(*v));
+
+    if (v == NULL)
+        return;
+    seat_look(h->seat, v);
+    open_object(b, "seat");
+    number(b, "slot", v->slot);
+    number(b, "epoch", v->epoch);
+    number(b, "shards", v->world.shards);
+    number(b, "shardsOwned", v->owned);
+    number(b, "shardsLeaving", v->leaving);
+    number(b, "shardsOfNobody", shards_of(&v->world, STORE_NO_SLOT));
+    number(b, "beatAgeMs", v->beat_age_ms);
+    number(b, "clockSkewMs", v->skew_ms);
+    number(b, "slotsLost", v->lost);
+    number(b, "takeovers", v->takeovers);
+    name(b, "slots");
+    buf_addc(b, '[');
+    for (size_t i = 0; i < v->world.slot_count; i++) {
+        if (i > 0)
+            buf_addc(b, ',');
+        view_slot(v, i, b);
+    }
+    buf_adds(b, "]}");
+    free(v);
+}
+
 static void view_sources(struct house *h, struct buf *b)
 {
     name(b, "sources");
@@ -140,6 +192,7 @@ int view_status(void *arg, struct buf *b)
     text(b, "reason", why);
     text(b, "kafka", h->kafka.bootstrap_servers);
     view_store(h, b);
+    view_seat(h, b);
     view_window(h, b);
     view_commit(h, b);
     view_workers(h, b);
