@@ -72,10 +72,9 @@ static void put_done(struct writer_request *r, int result,
     pthread_mutex_unlock(&w->mtx);
 }
 
-static int put(void *arg, struct put_item *items, size_t n, struct put_ids *ids,
-               struct err *err)
+static int put_once(struct house *h, struct put_item *items, size_t n,
+                    struct put_ids *ids, struct err *err)
 {
-    struct house *h = arg;
     struct waiter w = {.h = h, .ids = ids};
 
     if (!writer_healthy(h->writer))
@@ -103,6 +102,35 @@ static int put(void *arg, struct put_item *items, size_t n, struct put_ids *ids,
     if (w.result < 0 && err != NULL)
         *err = w.err;
     return w.result;
+}
+
+/* Between two slots nothing can be written, for some ms.  True: try again. */
+static bool between_slots(struct house *h, int result, int64_t until_boot_ms)
+{
+    const struct timespec nap = {.tv_nsec = VERDICT_POLL_NS};
+
+    if (result != -ESTALE || h->seat == NULL ||
+        clock_boot_ms() >= until_boot_ms)
+        return false;
+    (void)nanosleep(&nap, NULL);
+    return true;
+}
+
+static int put(void *arg, struct put_item *items, size_t n, struct put_ids *ids,
+               struct err *err)
+{
+    struct house *h = arg;
+    int64_t until = clock_boot_ms() + VERDICT_WAIT_MS;
+    int r;
+
+    do
+        r = put_once(h, items, n, ids, err);
+    while (between_slots(h, r, until));
+    if (r == -ESTALE)
+        return err_again(err, -EAGAIN,
+                         "no slot among the instances; try again "
+                         "later");
+    return r;
 }
 
 /* ---- change ---------------------------------------------------------------------- */
@@ -147,13 +175,19 @@ static int change(void *arg, struct change *c, enum verdict *ret_verdict,
                   struct err *err)
 {
     struct house *h = arg;
-    struct writer_request r = {.kind = WRITE_CHANGE, .change = *c};
-    int result;
+    struct writer_request r = {.kind = WRITE_CHANGE};
+    int64_t until = clock_boot_ms() + VERDICT_WAIT_MS;
+    char why[200];
+    int result, tries = 0;
 
     if (!writer_healthy(h->writer))
         return err_again(err, -EAGAIN, "the store is away; try again later");
-    r.change.now_ms = clock_wall_ms();
-    result = writer_run(h->writer, &r, err);
+    do { /* -ESTALE may also be the job's version: then once more is enough */
+        r.change = *c;
+        r.change.now_ms = clock_wall_ms();
+        result = writer_run(h->writer, &r, err);
+    } while (between_slots(h, result, until) &&
+             (tries++ < 1 || !seat_ready(h->seat, why, sizeof(why))));
     if (result < 0)
         return result;
     c->wish = r.change.wish;

@@ -47,6 +47,18 @@ static void stop_unwanted(struct house *h, const struct conf *conf)
     h->source_count = keep;
 }
 
+static void stop_all(struct house *h, int64_t deadline_boot_ms)
+{
+    while (h->source_count > 0)
+        source_stop(&h->sources[--h->source_count], deadline_boot_ms);
+}
+
+/* An instance that can hold no slot leaves the partitions to the others. */
+static bool is_idle(const struct house *h)
+{
+    return h->seat != NULL && seat_skewed(h->seat);
+}
+
 static int start_missing(struct house *h, const struct conf *conf,
                          struct err *err)
 {
@@ -75,7 +87,9 @@ int sources_follow(struct house *h, const struct conf *conf, struct err *err)
 
     pthread_mutex_lock(&h->sources_mtx);
     stop_unwanted(h, conf);
-    if (h->cluster_id != NULL) /* else the connector will start them */
+    if (is_idle(h))
+        stop_all(h, clock_boot_ms() + REPLACE_MS);
+    else if (h->cluster_id != NULL) /* else the connector will start them */
         r = start_missing(h, conf, err);
     pthread_mutex_unlock(&h->sources_mtx);
     return r;
@@ -84,7 +98,6 @@ int sources_follow(struct house *h, const struct conf *conf, struct err *err)
 void sources_stop(struct house *h, int64_t deadline_boot_ms)
 {
     pthread_mutex_lock(&h->sources_mtx);
-    while (h->source_count > 0)
-        source_stop(&h->sources[--h->source_count], deadline_boot_ms);
+    stop_all(h, deadline_boot_ms);
     pthread_mutex_unlock(&h->sources_mtx);
 }

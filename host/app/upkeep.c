@@ -30,7 +30,8 @@ static void pruned(struct writer_request *r, int result, const struct err *err)
 {
     struct prune *p = list_of(r, struct prune, request);
 
-    if (result < 0 && result != -ECANCELED && result != -EPIPE)
+    if (result < 0 && result != -ECANCELED && result != -EPIPE &&
+        result != -ESTALE) /* we hold no slot right now */
         log_warn("app", LOG_EVENT("prune_failed"), LOG_ERR(err));
     atomic_store(&p->h->prune_more, result > 0);
     atomic_store(&p->h->prune_done, true);
@@ -82,6 +83,20 @@ static void count_jobs(struct house *h)
                store_remembered(h->store));
 }
 
+/* Sources stop when the clock is found wrong, and start again afterwards. */
+static void follow_clock(struct house *h)
+{
+    static bool was; /* one house, one thread */
+    struct err err;
+
+    if (h->seat == NULL || seat_skewed(h->seat) == was ||
+        !atomic_load(&h->connected))
+        return;
+    was = !was;
+    if (sources_follow(h, h->conf, &err) < 0)
+        log_warn("app", LOG_EVENT("sources_not_started"), LOG_ERR(&err));
+}
+
 /* True once in every_ms. */
 static bool due(int64_t *last, int64_t now, int64_t every_ms)
 {
@@ -97,6 +112,7 @@ void upkeep(struct house *h, int64_t now)
         trimmed_at; /* one house, one thread */
 
     retire_step(h);
+    follow_clock(h);
     notify_watchdog();
     if (atomic_exchange(&h->serve_again, false) &&
         serve_apps(h, h->registry) < 0)

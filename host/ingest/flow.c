@@ -20,6 +20,7 @@
 #define SOON_MS 500     /* ... unless something in it is due within this */
 #define RESYNC_AGAIN_MS 200
 #define AWAY_MS 1000
+#define STALE_MS 100 /* after somebody else has moved a position */
 
 /* ---- on the writer's thread -------------------------------------------------- */
 
@@ -160,9 +161,12 @@ static void failed_put(struct source *s, const struct batch *b)
 
     switch (b->result) {
     case -ESTALE: /* another has moved the position */
-        log_info("ingest", LOG_EVENT("position_moved"),
-                 LOG_STR("source", s->conf->name), LOG_ERR(&b->err));
-        flow_give_up(s, 0);
+        /* ... or this instance has lost its slot, and will have another. */
+        if (log_complain(&s->store_story, clock_boot_ms(), &swallowed))
+            log_info("ingest", LOG_EVENT("position_moved"),
+                     LOG_STR("source", s->conf->name), LOG_ERR(&b->err),
+                     LOG_INT("swallowed", swallowed));
+        flow_give_up(s, STALE_MS);
         break;
     case -EINVAL:
     case -EMSGSIZE:

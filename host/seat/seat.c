@@ -210,6 +210,11 @@ bool seat_ready(struct seat *s, char *why, size_t whylen)
     return false;
 }
 
+bool seat_skewed(const struct seat *s)
+{
+    return atomic_load(&s->skewed);
+}
+
 void seat_look(struct seat *s, struct seat_view *ret)
 {
     int64_t beat = atomic_load(&s->beat_ms);

@@ -77,6 +77,9 @@ enum seat_permit seat_permit(const struct seat *s, const struct job *j);
 /* Whether we hold a slot and may fire; else why not. */
 bool seat_ready(struct seat *s, char *why, size_t whylen); /* any thread */
 
+/* Our clock is wrong: until it is right we hold no slot.  Any thread. */
+bool seat_skewed(const struct seat *s);
+
 struct seat_view {
     int32_t slot; /* STORE_NO_SLOT: none */
     int64_t epoch;
