@@ -308,6 +308,7 @@ script_tests = \
 	tests/integration/g30-import.test \
 	tests/integration/p10-http-call.test \
 	tests/integration/p20-payment.test \
+	tests/integration/i10-instances.test \
 	tests/integration/x10-audit.test \
 	tests/integration/x20-sent-once.test \
 	tests/integration/x30-crash-points.test \
