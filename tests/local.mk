@@ -40,6 +40,7 @@ unit_tests = \
 	tests/unit/test_httpd_uri \
 	tests/unit/test_idset \
 	tests/unit/test_inbox \
+	tests/unit/test_intern \
 	tests/unit/test_job \
 	tests/unit/test_json \
 	tests/unit/test_kafka_client \
@@ -142,6 +143,7 @@ tests_unit_test_httpd_uri_LDADD = $(for_httpd) $(CMOCKA_LIBS)
 tests_unit_test_idset_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_idset_LDFLAGS = $(TORTURE_LDFLAGS)
 tests_unit_test_inbox_LDADD = $(for_base) $(CMOCKA_LIBS)
+tests_unit_test_intern_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_job_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_json_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_json_LDFLAGS = $(TORTURE_LDFLAGS)

@@ -23,11 +23,6 @@ struct waiter { /* a request that somebody waits for */
     struct writer_request request;
     struct house *h;
     struct put_ids *ids;
-    pthread_mutex_t mtx;
-    pthread_cond_t cond;
-    bool done;
-    int result;
-    struct err err;
 };
 
 /* Writer's thread: what was stored goes to the scheduler. */
@@ -59,23 +54,16 @@ static void take_over(struct waiter *w)
 static void put_done(struct writer_request *r, int result,
                      const struct err *err)
 {
-    struct waiter *w = list_of(r, struct waiter, request);
-
+    (void)err;
     if (result == 0)
-        take_over(w);
-    pthread_mutex_lock(&w->mtx);
-    w->result = result;
-    if (result < 0)
-        w->err = *err;
-    w->done = true;
-    pthread_cond_signal(&w->cond);
-    pthread_mutex_unlock(&w->mtx);
+        take_over(list_of(r, struct waiter, request));
 }
 
 static int put_once(struct house *h, struct put_item *items, size_t n,
                     struct put_ids *ids, struct err *err)
 {
     struct waiter w = {.h = h, .ids = ids};
+    int r;
 
     if (!writer_healthy(h->writer))
         return err_again(err, -EAGAIN, "the store is away; try again later");
@@ -87,21 +75,8 @@ static int put_once(struct house *h, struct put_item *items, size_t n,
                 .sync = true},
         .done = put_done,
     };
-    pthread_mutex_init(&w.mtx, NULL);
-    pthread_cond_init(&w.cond, NULL);
-    if (writer_submit(h->writer, &w.request) < 0) {
-        w.result = err_again(&w.err, -EAGAIN, "the house is closing");
-        w.done = true;
-    }
-    pthread_mutex_lock(&w.mtx);
-    while (!w.done)
-        pthread_cond_wait(&w.cond, &w.mtx);
-    pthread_mutex_unlock(&w.mtx);
-    pthread_cond_destroy(&w.cond);
-    pthread_mutex_destroy(&w.mtx);
-    if (w.result < 0 && err != NULL)
-        *err = w.err;
-    return w.result;
+    r = writer_run(h->writer, &w.request, err);
+    return r == -EPIPE ? err_again(err, -EAGAIN, "the house is closing") : r;
 }
 
 /* Between two slots nothing can be written, for some ms.  True: try again. */

@@ -109,14 +109,22 @@ static void inbox_accept(struct inbox *b, struct list *letter, size_t weight)
     }
 }
 
-int inbox_put(struct inbox *b, struct list *letter, size_t weight)
+enum when_full { REFUSE, WAIT, EXCEED };
+
+static int put(struct inbox *b, struct list *letter, size_t weight,
+               enum when_full full)
 {
     int r = 0;
 
     (void)pthread_mutex_lock(&b->mtx);
+    while (full == WAIT && !b->closed && !inbox_fits(b, weight)) {
+        b->waiting++;
+        (void)pthread_cond_wait(&b->room, &b->mtx);
+        b->waiting--;
+    }
     if (b->closed)
         r = -EPIPE;
-    else if (!inbox_fits(b, weight))
+    else if (full == REFUSE && !inbox_fits(b, weight))
         r = -EAGAIN;
     else
         inbox_accept(b, letter, weight);
@@ -124,35 +132,19 @@ int inbox_put(struct inbox *b, struct list *letter, size_t weight)
     return r;
 }
 
+int inbox_put(struct inbox *b, struct list *letter, size_t weight)
+{
+    return put(b, letter, weight, REFUSE);
+}
+
 int inbox_post(struct inbox *b, struct list *letter, size_t weight)
 {
-    int r = 0;
-
-    (void)pthread_mutex_lock(&b->mtx);
-    if (b->closed)
-        r = -EPIPE;
-    else
-        inbox_accept(b, letter, weight);
-    (void)pthread_mutex_unlock(&b->mtx);
-    return r;
+    return put(b, letter, weight, EXCEED);
 }
 
 int inbox_put_wait(struct inbox *b, struct list *letter, size_t weight)
 {
-    int r = 0;
-
-    (void)pthread_mutex_lock(&b->mtx);
-    while (!b->closed && !inbox_fits(b, weight)) {
-        b->waiting++;
-        (void)pthread_cond_wait(&b->room, &b->mtx);
-        b->waiting--;
-    }
-    if (b->closed)
-        r = -EPIPE;
-    else
-        inbox_accept(b, letter, weight);
-    (void)pthread_mutex_unlock(&b->mtx);
-    return r;
+    return put(b, letter, weight, WAIT);
 }
 
 static struct timespec inbox_deadline(int timeout_ms)

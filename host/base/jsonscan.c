@@ -182,31 +182,39 @@ static int scan_literal(struct cursor *c, const char *word)
 
 static int scan_value(struct cursor *c, enum json_kind *kind);
 
+/* At the [ or {: whether there is nothing in it. */
+static bool scan_empty(struct cursor *c, char close)
+{
+    c->p++;
+    if (scan_next_token(c) != close)
+        return false;
+    c->p++;
+    return true;
+}
+
+/* Behind an element: 1, another one follows; 0, that was the last. */
+static int scan_on(struct cursor *c, char close)
+{
+    int token = scan_next_token(c);
+
+    if (token != ',' && token != close)
+        return scan_fail(c,
+                         close == ']' ? ", or ] expected" : ", or } expected");
+    c->p++;
+    return token == ',';
+}
+
 static int scan_array(struct cursor *c)
 {
-    int r = 0;
     enum json_kind kind;
+    int r = scan_empty(c, ']') ? 0 : 1;
 
-    c->p++;
-    if (scan_next_token(c) == ']') {
-        c->p++;
-        return 0;
-    }
-    for (;;) {
+    while (r > 0) {
         r = scan_value(c, &kind);
-        if (r < 0)
-            return r;
-        switch (scan_next_token(c)) {
-        case ',':
-            c->p++;
-            break;
-        case ']':
-            c->p++;
-            return 0;
-        default:
-            return scan_fail(c, ", or ] expected");
-        }
+        if (r == 0)
+            r = scan_on(c, ']');
     }
+    return r;
 }
 
 static struct jsonscan_member *scan_slot(struct jsonscan *s)
@@ -255,29 +263,17 @@ static int scan_member(struct cursor *c, struct jsonscan_member *m)
 /* At the {.  Members are noted in s, unless it is NULL. */
 static int scan_object(struct cursor *c, struct jsonscan *s)
 {
-    c->p++;
-    if (scan_next_token(c) == '}') {
-        c->p++;
-        return 0;
-    }
-    for (;;) {
+    int r = scan_empty(c, '}') ? 0 : 1;
+
+    while (r > 0) {
         struct jsonscan_member one;
         struct jsonscan_member *m = s != NULL ? scan_slot(s) : &one;
-        int r = m != NULL ? scan_member(c, m) : -ENOMEM;
 
-        if (r < 0)
-            return r;
-        switch (scan_next_token(c)) {
-        case ',':
-            c->p++;
-            break;
-        case '}':
-            c->p++;
-            return 0;
-        default:
-            return scan_fail(c, ", or } expected");
-        }
+        r = m != NULL ? scan_member(c, m) : -ENOMEM;
+        if (r == 0)
+            r = scan_on(c, '}');
     }
+    return r;
 }
 
 /* An object or array: counts the depth. */

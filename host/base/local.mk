@@ -7,6 +7,7 @@ host_base_libbase_a_SOURCES = \
 	host/base/hash.c host/base/hash.h \
 	host/base/idset.c host/base/idset.h \
 	host/base/inbox.c host/base/inbox.h \
+	host/base/intern.c host/base/intern.h \
 	host/base/json.c host/base/json.h \
 	host/base/jsonscan.c host/base/jsonscan.h \
 	host/base/list.h \

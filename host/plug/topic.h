@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TOPIC_NAMES_MAX 65536u
-
 struct topic_name {
     const char *text; /* NUL-terminated */
     size_t len;
@@ -21,8 +19,8 @@ struct topic_name {
 /* Whether Kafka would take it: [A-Za-z0-9._-]{1,249}, not "." or "..". */
 int topic_name_check(const char *name, size_t len); /* 0 or -EINVAL */
 
-/* NULL without memory, when the name is not valid, or when TOPIC_NAMES_MAX
- * names exist.  A known name is found without a lock.  Any thread. */
+/* NULL without memory, when the name is not valid, or when 65,536 names
+ * exist.  A known name is found without a lock.  Any thread. */
 const struct topic_name *topic_name(const char *name, size_t len);
 const struct topic_name *topic_name_s(const char *name);
 

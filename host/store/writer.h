@@ -89,7 +89,8 @@ void writer_close(struct writer *w, int64_t deadline_boot_ms);
 void writer_stop(struct writer **pw, int64_t deadline_boot_ms);
 /* The request stays the caller's memory until done was called.  -EPIPE after stop. */
 int writer_submit(struct writer *w, struct writer_request *r);
-/* As submit, and waits for the end: for control-plane calls. 0 or negative. */
+/* As submit, and waits for the end: for control-plane calls. 0 or negative.
+ * r->done, if there is one, is called before it returns.  -EPIPE after stop. */
 int writer_run(struct writer *w, struct writer_request *r, struct err *err);
 bool writer_healthy(const struct writer *w);
 uint32_t writer_tenure(const struct writer *w); /* any thread */

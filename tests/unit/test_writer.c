@@ -269,6 +269,34 @@ static int64_t batches(void)
     return metric_get(metric_series("store_batches_total", "put"));
 }
 
+static void count_call(struct writer_request *r, int result,
+                       const struct err *err)
+{
+    int *calls = r->arg;
+
+    (void)err;
+    assert_int_equal(result, 0);
+    ++*calls;
+}
+
+/* As often as the request is run. */
+static void test_a_run_calls_done_as_well(void **state)
+{
+    struct bench *b = *state;
+    int calls = 0;
+    struct writer_request r = {
+        .kind = WRITE_PUT, .done = count_call, .arg = &calls};
+    struct err err;
+
+    assert_int_equal(writer_run(b->w, &r, &err), 0);
+    assert_int_equal(calls, 1);
+    assert_int_equal(writer_run(b->w, &r, &err), 0);
+    assert_int_equal(calls, 2);
+    writer_close(b->w, 0);
+    assert_int_equal(writer_run(b->w, &r, &err), -EPIPE);
+    assert_int_equal(calls, 2);
+}
+
 static void test_puts_share_a_transaction(void **state)
 {
     struct bench *b = *state;
@@ -400,6 +428,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_loads_go_first_others_in_order,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_kind_is_done, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_run_calls_done_as_well, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_puts_share_a_transaction, setup,
                                         teardown),
