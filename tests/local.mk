@@ -311,6 +311,7 @@ script_tests = \
 	tests/integration/p10-http-call.test \
 	tests/integration/p20-payment.test \
 	tests/integration/i10-instances.test \
+	tests/integration/p30-redis.test \
 	tests/integration/x10-audit.test \
 	tests/integration/x20-sent-once.test \
 	tests/integration/x30-crash-points.test \

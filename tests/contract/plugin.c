@@ -34,6 +34,8 @@ static const struct fake_setting for_http[] = {
     {NULL, NULL}};
 
 static const struct fake_setting for_dummy[] = {{"sleep", "1"}, {NULL, NULL}};
+static const struct fake_setting for_redis[] = {
+    {"key", "q"}, {"socket", "/nowhere"}, {NULL, NULL}};
 static const struct fake_setting for_payment[] = {
     {"gateway_url", "http://127.0.0.1:1"},
     {"secret", "0123456789abcdef"},
@@ -49,6 +51,7 @@ static const struct subject subjects[] = {
     {"plugins/sipcall/.libs/sipcall.so", NULL},
     {"plugins/payment_gateway/.libs/payment_gateway.so", NULL},
     {"plugins/log/.libs/log.so", NULL},
+    {"plugins/redis_queue/.libs/redis_queue.so", for_redis},
     {"plugins/dummy/.libs/dummy.so", for_dummy},
     {"tests/fixtures/.libs/fix_good.so", NULL},
     {"tests/fixtures/.libs/fix_good2.so", NULL},
