@@ -339,7 +339,7 @@ TESTS += $(run_scripts)
 # Long ones, not part of make check: make soak [SEED=N] [DELIVERY=...].
 soak_tests = tests/soak/sent-once.test
 soak: $(bin_PROGRAMS) $(plugin_LTLIBRARIES) tests/support/topicctl
-	for store in sqlite; do \
+	for store in sqlite mysql; do \
 		srcdir='$(abs_top_srcdir)' builddir='$(abs_builddir)' \
 			STORE=$$store $(top_srcdir)/tests/soak/sent-once.test || \
 			exit 1; \

@@ -19,6 +19,7 @@ so_seconds=16         # over which they are due
 so_kills=8            # of a daemon, with -9
 so_broker_kills=1     # likewise
 so_stops=0            # of a daemon, with SIGSTOP
+so_broker_stops=0     # of the broker, likewise
 so_stop_seconds=22    # beyond lease and transaction timeout
 so_daemons=(a)        # instances, sharing the store
 so_patience=90        # for what comes after the last of these
@@ -35,6 +36,9 @@ so_plan() {
     # Not at the very end, where nothing would be under way any more.
     for ((i = 0; i < so_broker_kills; i++)); do
         echo "$(((RANDOM * 32768 + RANDOM) % (span * 3 / 4))) broker -"
+    done
+    for ((i = 0; i < so_broker_stops; i++)); do
+        echo "$(((RANDOM * 32768 + RANDOM) % (span / 2))) pause -"
     done
     for ((i = 0; i < so_stops; i++)); do
         name=${so_daemons[RANDOM % ${#so_daemons[@]}]}
@@ -78,6 +82,12 @@ so_broker_again() {
     kafka_run "$tmp/kafka" >/dev/null 2>&1
 }
 
+# so_later ACTION NAME: when the stop is over.
+so_later() {
+    echo "$(($(now_ms) - so_start + so_stop_seconds * 1000)) $*" >>"$tmp/plan"
+    sort -n -o "$tmp/plan" "$tmp/plan"
+}
+
 so_do() {
     case $1 in
     kill)
@@ -92,11 +102,15 @@ so_do() {
     stop)
         kill -STOP "$(cat "$tmp/$2/pid")" 2>/dev/null || return
         so_stopped=$((so_stopped + 1))
-        echo "$(($(now_ms) - so_start + so_stop_seconds * 1000)) cont $2" \
-            >>"$tmp/plan"
-        sort -n -o "$tmp/plan" "$tmp/plan"
+        so_later cont "$2"
         ;;
     cont) kill -CONT "$(cat "$tmp/$2/pid")" 2>/dev/null ;;
+    pause)
+        kill -STOP "$(cat "$tmp/kafka/pid")"
+        so_stopped=$((so_stopped + 1))
+        so_later go -
+        ;;
+    go) kill -CONT "$(cat "$tmp/kafka/pid")" ;;
     esac
 }
 
@@ -187,7 +201,10 @@ sent_once() {
     cp "$tmp/plan" "$tmp/plan.whole"
     for d in "${so_daemons[@]}"; do
         so_spawn "$d"
-        wait_until 60 ontimed_ready "$d"
+        wait_until 60 ontimed_ready "$d" || {
+            so_show_logs
+            exit 1
+        }
     done
     so_start=$(now_ms)
     so_due=$((so_start + 2000))
@@ -198,7 +215,7 @@ sent_once() {
     so_carry_out
     is "all that was planned was done: kills, broker's, stops" \
         "$so_killed $so_broker_killed $so_stopped" \
-        "$so_kills $so_broker_kills $so_stops"
+        "$so_kills $so_broker_kills $((so_stops + so_broker_stops))"
     wait "$feeder"
     ok "every job comes out" wait_until "$so_patience" so_all_out || so_show_logs
     ok "and is finished" wait_until "$so_patience" so_settled || so_show_logs
