@@ -26,6 +26,7 @@ unit_tests = \
 	tests/unit/test_dispatch_reload \
 	tests/unit/test_dispatch_stop \
 	tests/unit/test_err \
+	tests/unit/test_exactly \
 	tests/unit/test_format_ingest \
 	tests/unit/test_hash \
 	tests/unit/test_headers \
@@ -46,6 +47,7 @@ unit_tests = \
 	tests/unit/test_kafka_client \
 	tests/unit/test_kafka_consumer \
 	tests/unit/test_kafka_producer \
+	tests/unit/test_ledger \
 	tests/unit/test_list \
 	tests/unit/test_log \
 	tests/unit/test_metrics \
@@ -109,6 +111,8 @@ tests_unit_test_dispatch_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_dispatch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_wall_ms
 tests_unit_test_dispatch_reload_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
 tests_unit_test_dispatch_stop_LDADD = $(for_dispatch) $(CMOCKA_LIBS)
+tests_unit_test_exactly_LDADD = $(for_commit) $(CMOCKA_LIBS)
+tests_unit_test_ledger_LDADD = $(for_commit) $(CMOCKA_LIBS)
 tests_unit_test_err_LDADD = $(for_base) $(CMOCKA_LIBS)
 tests_unit_test_format_ingest_LDADD = $(for_ingest) $(CMOCKA_LIBS)
 tests_unit_test_hash_LDADD = $(for_base) $(CMOCKA_LIBS)

@@ -10,6 +10,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_http_path \
 	tests/fuzz/fuzz_ingest \
 	tests/fuzz/fuzz_json \
+	tests/fuzz/fuzz_ledger \
 	tests/fuzz/fuzz_when
 
 if FUZZERS
@@ -35,6 +36,9 @@ tests_fuzz_fuzz_ingest_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c $(fuzz_main)
 tests_fuzz_fuzz_json_LDADD = $(for_base)
 tests_fuzz_fuzz_json_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_ledger_SOURCES = tests/fuzz/fuzz_ledger.c $(fuzz_main)
+tests_fuzz_fuzz_ledger_LDADD = $(for_commit)
+tests_fuzz_fuzz_ledger_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_when_SOURCES = tests/fuzz/fuzz_when.c $(fuzz_main)
 tests_fuzz_fuzz_when_LDADD = $(for_job)
 tests_fuzz_fuzz_when_LDFLAGS = $(fuzz_ldflags)
