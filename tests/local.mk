@@ -228,6 +228,7 @@ EXTRA_DIST += \
 	tests/unit/commit_rig.h \
 	tests/unit/conf_load.h \
 	tests/unit/dispatch_rig.h \
+	tests/unit/exactly_fake.h \
 	tests/unit/plug_box.h \
 	tests/unit/plug_yard.h \
 	tests/unit/sched_rig.h \
