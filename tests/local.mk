@@ -349,6 +349,13 @@ soak: $(bin_PROGRAMS) $(plugin_LTLIBRARIES) tests/support/topicctl
 			STORE=$$store $(top_srcdir)/tests/soak/sent-once.test || \
 			exit 1; \
 	done
+	for delivery in at_least_once exactly_once; do \
+		srcdir='$(abs_top_srcdir)' builddir='$(abs_builddir)' \
+			ONTIME_SOAK_SECONDS=120 ONTIME_SOAK_RATE=2000 \
+			ONTIME_SOAK_PAUSE=8 DELIVERY=$$delivery \
+			$(top_srcdir)/tests/integration/i10-instances.test || \
+			exit 1; \
+	done
 .PHONY: soak
 
 dist_check_SCRIPTS += $(script_tests) $(soak_tests) tests/support/run-tap \

@@ -63,7 +63,8 @@ struct house {
     struct dispatch *dispatch;
     struct plugin_loader *loader;
     struct sched *sched;
-    struct seat *seat; /* NULL: nobody else may use the store */
+    struct seat *seat;          /* NULL: nobody else may use the store */
+    _Atomic(int32_t) seat_slot; /* that the writer's session holds */
 
     /* shared, under mtx: which apps there are */
     pthread_mutex_t mtx;
@@ -111,6 +112,8 @@ void seating_end(struct house *h, bool clean, int64_t deadline_boot_ms);
 enum permit seating_permit(void *arg, const struct job *j);
 /* Attempts of an earlier tenure are freed; how many are left. */
 size_t seating_sieve(struct house *h, struct list *attempts, size_t n);
+/* Some times a second: transactions follow the slot.  Control thread. */
+void seating_step(struct house *h);
 void seating_left(void *arg, const struct shard_set *shards);
 
 /* control.c: until told to stop. */

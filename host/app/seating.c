@@ -16,8 +16,22 @@ static void on_began(void *arg, uint32_t tenure, const struct store_slot *slot)
 {
     struct house *h = arg;
 
+    atomic_store(&h->seat_slot, slot == NULL ? STORE_NO_SLOT : slot->slot);
     sched_fenced(h->sched, tenure);
     ledger_seat(h, slot);
+}
+
+/* The lane may find that it was fenced only after it was told of the new slot. */
+void seating_step(struct house *h)
+{
+    struct store_slot slot = {.slot = atomic_load(&h->seat_slot)};
+    struct commit_view v;
+
+    if (h->seat == NULL || slot.slot == STORE_NO_SLOT)
+        return;
+    commit_look(h->commit, &v);
+    if (v.exactly == EXACTLY_FENCED)
+        ledger_seat(h, &slot);
 }
 
 static job_pos on_loaded(void *arg)
@@ -57,6 +71,7 @@ int seating_start(struct house *h, struct err *err)
         .arg = h,
     };
 
+    atomic_store(&h->seat_slot, STORE_NO_SLOT);
     return store_shared(h->store) ? seat_start(&set, &h->seat, err) : 0;
 }
 

@@ -113,6 +113,7 @@ void upkeep(struct house *h, int64_t now)
 
     retire_step(h);
     follow_clock(h);
+    seating_step(h);
     notify_watchdog();
     if (atomic_exchange(&h->serve_again, false) &&
         serve_apps(h, h->registry) < 0)

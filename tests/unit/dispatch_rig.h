@@ -38,6 +38,7 @@ struct rig {
     struct list jobs; /* returned ones */
     atomic_uint rooms, marks, marked;
     atomic_int mark_result;
+    atomic_int permit; /* enum permit: the answer to every question */
 };
 
 struct rig_old { /* an instance that is served no more */
@@ -92,6 +93,14 @@ static int rig_mark(void *arg, struct job **jobs, size_t n, struct err *err)
     return 0;
 }
 
+static enum permit rig_permit(void *arg, const struct job *j)
+{
+    struct rig *r = arg;
+
+    (void)j;
+    return (enum permit)atomic_load(&r->permit);
+}
+
 static void rig_room(void *arg)
 {
     struct rig *r = arg;
@@ -142,6 +151,7 @@ YARD_UNUSED static int rig_try_start(struct rig *r, unsigned workers,
         .ended = rig_ended,
         .returned = rig_returned,
         .mark_running = rig_mark,
+        .permit = rig_permit,
         .room = rig_room,
         .arg = r,
     };

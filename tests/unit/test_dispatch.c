@@ -417,6 +417,36 @@ static void an_attempt_may_end_before_it_begins(void **state)
     all_once(1, 4000);
 }
 
+/* A job that is not ours to run waits, goes back or is let go. */
+static void nothing_is_run_without_a_permit(void **state)
+{
+    static struct gate g;
+    struct dispatch_view v;
+
+    (void)state;
+    rig_start(&rig, 2, 2, 100);
+    rig_serve(&rig, "apps.a.plugin=fix_hook");
+    gate_init(&g, true, ONTIME_DONE);
+    atomic_store(&rig.permit, PERMIT_WAIT);
+    rig_give(&rig, "a", 1, &g.hook);
+    for (int i = 0; i < 100; i++)
+        yard_step();
+    assert_int_equal(rig_count(&rig) + rig_returns(&rig), 0);
+    atomic_store(&rig.permit, PERMIT_RUN);
+    yard_until(rig_count(&rig) == 1);
+    atomic_store(&rig.permit, PERMIT_RETURN);
+    rig_give(&rig, "a", 2, &g.hook);
+    yard_until(rig_returns(&rig) == 1);
+    atomic_store(&rig.permit, PERMIT_DROP);
+    rig_give(&rig, "a", 3, &g.hook);
+    do {
+        yard_step();
+        dispatch_look(rig.d, app_name_s("a"), &v);
+    } while (v.queued + v.open > 0);
+    assert_int_equal(rig_count(&rig), 1);
+    assert_int_equal(rig_returns(&rig), 1);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +470,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(what_is_too_late_is_skipped, teardown),
         cmocka_unit_test_teardown(nothing_is_run_early, teardown),
         cmocka_unit_test_teardown(no_attempt_without_its_mark, teardown),
+        cmocka_unit_test_teardown(nothing_is_run_without_a_permit, teardown),
         cmocka_unit_test_teardown(room_is_told, teardown),
         cmocka_unit_test_teardown(an_attempt_may_end_before_it_begins,
                                   teardown),
