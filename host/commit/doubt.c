@@ -67,8 +67,9 @@ int doubt_resolve(const struct doubt *d, int timeout_ms, int64_t *ret_next,
 
     if (r < 0)
         return r;
-    r = logreader_open(d->kafka, d->topic, d->expect.slot, d->from, end,
-                       &reader, err);
+    r = logreader_open(
+        d->kafka, &(struct logrange){d->topic, d->expect.slot, d->from, end},
+        &reader, err);
     if (r < 0)
         return r;
     r = read_all(d, reader, timeout_ms, ret_next, err);

@@ -192,8 +192,7 @@ static int trim(struct exactly *e, int64_t *ret_before, struct err *err)
     struct store_call c = {.pos = -1};
     int64_t old;
     int r = txproducer_offset_at(e->producer, topic, e->slot,
-                                 clock_wall_ms() - TRIM_KEEP_MS, TRIM_WAIT_MS,
-                                 &old, err);
+                                 clock_wall_ms() - TRIM_KEEP_MS, &old, err);
 
     if (r == 0)
         r = run_call(e, &c, call_sync, err);

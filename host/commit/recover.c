@@ -293,8 +293,10 @@ static int read_ledger(struct replay *p, struct err *err)
                           set->timeout_ms, &end, &why);
 
     if (r == 0)
-        r = logreader_open(set->kafka, set->ledger_topic, p->slot.slot,
-                           p->slot.ledger_pos, end, &reader, &why);
+        r = logreader_open(set->kafka,
+                           &(struct logrange){set->ledger_topic, p->slot.slot,
+                                              p->slot.ledger_pos, end},
+                           &reader, &why);
     while (r == 0 &&
            (r = logreader_next(reader, set->timeout_ms, &rec, &why)) == 1) {
         r = take_record(p, &rec, err);

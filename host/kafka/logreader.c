@@ -88,10 +88,12 @@ static void fetch_metadata(struct logreader *r)
         rd_kafka_metadata_destroy(md);
 }
 
-int logreader_open(const struct kafka_settings *set, const char *topic,
-                   int32_t partition, int64_t from, int64_t end,
+int logreader_open(const struct kafka_settings *set, const struct logrange *of,
                    struct logreader **ret, struct err *err)
 {
+    const char *topic = of->topic;
+    int32_t partition = of->partition;
+    int64_t from = of->from, end = of->end;
     struct logreader *r = calloc(1, sizeof(*r));
     int result;
 

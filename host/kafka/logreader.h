@@ -23,10 +23,13 @@ int logreader_end(const struct kafka_settings *set, const char *topic,
                   int32_t partition, int timeout_ms, int64_t *ret,
                   struct err *err);
 
-/* From `from` up to (not including) `end`.  The settings and the topic's name
- * are borrowed. */
-int logreader_open(const struct kafka_settings *set, const char *topic,
-                   int32_t partition, int64_t from, int64_t end,
+struct logrange { /* from `from` up to (not including) `end` */
+    const char *topic;
+    int32_t partition;
+    int64_t from, end;
+};
+/* The settings and the topic's name are borrowed. */
+int logreader_open(const struct kafka_settings *set, const struct logrange *of,
                    struct logreader **ret, struct err *err);
 void logreader_close(struct logreader **pr);
 

@@ -21,6 +21,7 @@
  */
 #define TRANSACTION_TIMEOUT_MS 15000
 #define MESSAGE_TIMEOUT_MS 10000
+#define ASK_MS 1000 /* for an offset */
 
 /*
  * A former producer's open transaction makes the coordinator answer "not yet",
@@ -291,8 +292,8 @@ int txproducer_trim(struct txproducer *t, const char *topic, int32_t partition,
 }
 
 int txproducer_offset_at(struct txproducer *t, const char *topic,
-                         int32_t partition, int64_t ms, int timeout_ms,
-                         int64_t *ret, struct err *err)
+                         int32_t partition, int64_t ms, int64_t *ret,
+                         struct err *err)
 {
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new(1);
@@ -300,7 +301,7 @@ int txproducer_offset_at(struct txproducer *t, const char *topic,
     int r = 0;
 
     rd_kafka_topic_partition_list_add(list, topic, partition)->offset = ms;
-    code = rd_kafka_offsets_for_times(producer_client(t->p), list, timeout_ms);
+    code = rd_kafka_offsets_for_times(producer_client(t->p), list, ASK_MS);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         code = list->elems[0].err;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -73,7 +73,7 @@ int txproducer_trim(struct txproducer *t, const char *topic, int32_t partition,
                     int64_t before, int timeout_ms, struct err *err);
 /* The first offset whose record is not older than ms; -1: there is none. */
 int txproducer_offset_at(struct txproducer *t, const char *topic,
-                         int32_t partition, int64_t ms, int timeout_ms,
-                         int64_t *ret, struct err *err);
+                         int32_t partition, int64_t ms, int64_t *ret,
+                         struct err *err);
 
 #endif

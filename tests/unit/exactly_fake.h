@@ -253,14 +253,13 @@ int txproducer_trim(struct txproducer *t, const char *topic, int32_t partition,
 }
 
 int txproducer_offset_at(struct txproducer *t, const char *topic,
-                         int32_t partition, int64_t ms, int timeout_ms,
-                         int64_t *ret, struct err *err)
+                         int32_t partition, int64_t ms, int64_t *ret,
+                         struct err *err)
 {
     (void)t;
     (void)topic;
     (void)partition;
     (void)ms;
-    (void)timeout_ms;
     (void)err;
     *ret = -1;
     return 0;
@@ -287,16 +286,13 @@ int logreader_end(const struct kafka_settings *set, const char *topic,
     return 0;
 }
 
-int logreader_open(const struct kafka_settings *set, const char *topic,
-                   int32_t partition, int64_t from, int64_t end,
+int logreader_open(const struct kafka_settings *set, const struct logrange *of,
                    struct logreader **ret, struct err *err)
 {
     (void)set;
-    (void)topic;
-    (void)partition;
     (void)err;
     *ret = calloc(1, sizeof(**ret));
-    **ret = (struct logreader){from, end};
+    **ret = (struct logreader){of->from, of->end};
     return 0;
 }
 
