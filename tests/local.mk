@@ -312,6 +312,7 @@ script_tests = \
 	tests/integration/f10-broker-away.test \
 	tests/integration/f20-disk-full.test \
 	tests/integration/g10-backup.test \
+	tests/integration/g20-convert.test \
 	tests/integration/g30-import.test \
 	tests/integration/p10-http-call.test \
 	tests/integration/p20-payment.test \

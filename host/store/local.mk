@@ -81,10 +81,13 @@ host_store_libstore_a_SOURCES += \
 	host/store/mysql/days.c \
 	host/store/mysql/days.h \
 	host/store/mysql/decide.c \
+	host/store/mysql/export.c \
+	host/store/mysql/export.h \
 	host/store/mysql/finish.c \
 	host/store/mysql/finish.h \
 	host/store/mysql/history.c \
 	host/store/mysql/history.h \
+	host/store/mysql/import.c \
 	host/store/mysql/load.c \
 	host/store/mysql/look.c \
 	host/store/mysql/look.h \

@@ -17,6 +17,7 @@
 #include "store/mysql/change.h"
 #include "store/mysql/conn.h"
 #include "store/mysql/days.h"
+#include "store/mysql/export.h"
 #include "store/mysql/finish.h"
 #include "store/mysql/history.h"
 #include "store/mysql/look.h"
@@ -64,8 +65,11 @@ static int prepare(struct md_store *st, const struct store_settings *set,
     if (r < 0)
         return r;
     x = md_session(sx);
-    r = set->use == STORE_LOOK ? md_schema_look(x, err)
-                               : md_schema_open(x, set->shards, err);
+    if (set->use == STORE_IMPORT)
+        r = md_import_begin(x, set->shards, err);
+    else
+        r = set->use == STORE_LOOK ? md_schema_look(x, err)
+                                   : md_schema_open(x, set->shards, err);
     if (r == 0 && set->use != STORE_LOOK)
         r = md_days_ensure(x, clock_wall_ms(), err);
     if (r == 0)
@@ -80,9 +84,6 @@ static int md_open(const struct store_settings *set, struct store **ret,
     struct md_store *st;
     int r;
 
-    if (set->use == STORE_IMPORT)
-        return err_set(err, -ENOTSUP,
-                       "nothing can be imported into mysql: yet");
     st = calloc(1, sizeof(*st));
     if (st == NULL)
         return err_again(err, -ENOMEM, "no memory for the store");
@@ -137,4 +138,7 @@ const struct store_ops store_mysql = {
     .acquire = md_acquire,
     .release = md_release,
     .vacate = md_vacate,
+    .export = md_export,
+    .import = md_import,
+    .import_end = md_import_end,
 };

@@ -262,7 +262,13 @@ static int read_identity(struct md_session *x, struct err *err)
     uint64_t k[2];
     int r;
 
-    r = get_meta(x, "store_id", st->base.id, sizeof(st->base.id), err);
+    r = get_meta(x, "incomplete", text, sizeof(text), err);
+    if (r == 0 && text[0] != '\0')
+        r = err_set(err, -EUCLEAN,
+                    "the conversion that made this store did not come to its "
+                    "end: empty the database and convert again");
+    if (r == 0)
+        r = get_meta(x, "store_id", st->base.id, sizeof(st->base.id), err);
     if (r == 0)
         r = get_meta(x, "secret", text, sizeof(text), err);
     if (r < 0)
