@@ -393,6 +393,49 @@ static void strange_schemas_are_refused(void **state)
     behind_exec(f->dir, "UPDATE meta SET value='1' WHERE name='schema'");
 }
 
+/* ---- for people --------------------------------------------------------------------- */
+
+/* The seed document's question, with a date in place of YYYYMMDD. */
+static void a_day_can_be_looked_at(void **state)
+{
+    struct fix *f = *state;
+    int64_t id = fix_put_id(f, "ke'y", T0 + 1234);
+    struct job *j;
+    struct err err;
+
+    (void)fix_put_id(f, "tomorrow", T0 + DAY);
+    assert_true(store_prune(f->x, T0, 1, &err) >= 0);
+    behind_assert(f->dir, "SELECT COUNT(*) FROM sms_scheduled_jobs_20270115",
+                  "1");
+    behind_assert(f->dir,
+                  "SELECT CONCAT_WS('|',scheduled_time,job_data,app_name,"
+                  "job_name,status) FROM (SELECT * FROM "
+                  "sms_scheduled_jobs_20270115 ORDER BY scheduled_time DESC "
+                  "LIMIT 10) t WHERE id>0 AND created_at='2027-01-15 08:00:00'",
+                  "2027-01-15 08:00:01.234000|x|sms|ke'y|SCHEDULED");
+    j = fix_get(f, id);
+    assert_false(fix_finish(f, j, OUTCOME_RETRY, T0 + 2000, T0 + 1500));
+    assert_false(fix_finish(f, j, OUTCOME_DEAD, 0, T0 + 2500));
+    job_free(&j);
+    behind_assert(f->dir,
+                  "SELECT CONCAT_WS('|',COUNT(*),MAX(status),MAX(job_name)) "
+                  "FROM sms_scheduled_jobs_20270115",
+                  "1|FAILED|ke'y");
+    behind_assert(f->dir,
+                  "SELECT GROUP_CONCAT(status,'|',execution_duration_ms,'|',"
+                  "error_message) FROM sms_job_execution_history",
+                  "FAILED|5|no luck,FAILED|5|no luck");
+    behind_assert(f->dir, "SELECT COUNT(*) FROM sms_scheduled_jobs", "1");
+    /* Its view goes when its executions do. */
+    for (int i = 0; i < 60; i++)
+        assert_true(store_prune(f->x, T0 + 40 * DAY, 100, &err) >= 0);
+    behind_assert(f->dir,
+                  "SELECT COUNT(*) FROM information_schema.views WHERE "
+                  "table_schema=DATABASE() AND table_name LIKE "
+                  "'sms_scheduled_jobs_202701%'",
+                  "0");
+}
+
 size_t tests_mysql_trouble(struct CMUnitTest *into)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +446,7 @@ size_t tests_mysql_trouble(struct CMUnitTest *into)
         contract_test(two_that_meet_get_through),
         contract_test(two_may_make_it_at_once),
         contract_test(strange_schemas_are_refused),
+        contract_test(a_day_can_be_looked_at),
     };
 
     memcpy(into, tests, sizeof(tests));

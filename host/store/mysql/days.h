@@ -29,4 +29,8 @@ int md_days_drop(struct md_session *x, int64_t before_ms, size_t *ret_rows,
 int md_days_views(struct md_session *x, const struct app_name *app,
                   int32_t number, int64_t now_ms, struct err *err);
 
+/* Once a day: the views of the days ahead, for all apps; drops those of days
+ * whose executions are gone. */
+int md_days_turn(struct md_session *x, int64_t now_ms, struct err *err);
+
 #endif

@@ -104,6 +104,69 @@ static int md_open(const struct store_settings *set, struct store **ret,
     return 0;
 }
 
+/* ---- reading: once more, where only the connection was gone ---------------------- */
+
+static bool lost(struct store_session *x)
+{
+    return md_session(x)->db == NULL;
+}
+
+static int get(struct store_session *x, int64_t id, struct job **ret,
+               struct err *err)
+{
+    int r = md_get(x, id, ret, err);
+
+    return r < 0 && lost(x) ? md_get(x, id, ret, err) : r;
+}
+
+static int find(struct store_session *x, const struct app_name *app,
+                struct span key, struct job **ret, struct err *err)
+{
+    int r = md_find(x, app, key, ret, err);
+
+    return r < 0 && lost(x) ? md_find(x, app, key, ret, err) : r;
+}
+
+static int list(struct store_session *x, const struct list_filter *f,
+                struct list *into, struct err *err)
+{
+    int r = md_list(x, f, into, err);
+
+    return r < 0 && lost(x) ? md_list(x, f, into, err) : r;
+}
+
+static int executions(struct store_session *x, const struct execution_query *q,
+                      execution_fn *fn, void *arg, struct err *err)
+{
+    int r = md_executions(x, q, fn, arg, err);
+
+    return r < 0 && lost(x) ? md_executions(x, q, fn, arg, err) : r;
+}
+
+static int counts(struct store_session *x, struct store_count *out, size_t cap,
+                  struct err *err)
+{
+    int r = md_counts(x, out, cap, err);
+
+    return r < 0 && lost(x) ? md_counts(x, out, cap, err) : r;
+}
+
+static int verdict(struct store_session *x, int64_t number, enum verdict *ret,
+                   struct err *err)
+{
+    int r = md_verdict(x, number, ret, err);
+
+    return r < 0 && lost(x) ? md_verdict(x, number, ret, err) : r;
+}
+
+static int slots(struct store_session *x, struct store_slot *out, size_t cap,
+                 struct err *err)
+{
+    int r = md_slots(x, out, cap, err);
+
+    return r < 0 && lost(x) ? md_slots(x, out, cap, err) : r;
+}
+
 const struct store_ops store_mysql = {
     .name = "mysql",
     .shared = true,
@@ -120,15 +183,15 @@ const struct store_ops store_mysql = {
     .change = md_change,
     .wishes = md_wishes,
     .decide = md_decide,
-    .verdict = md_verdict,
-    .get = md_get,
-    .find = md_find,
-    .list = md_list,
-    .executions = md_executions,
+    .verdict = verdict,
+    .get = get,
+    .find = find,
+    .list = list,
+    .executions = executions,
     .history = md_history_walk,
-    .counts = md_counts,
+    .counts = counts,
     .prune = md_prune,
-    .slots = md_slots,
+    .slots = slots,
     .shard_owners = md_shard_owners,
     .clock = md_clock,
     .claim = md_claim,

@@ -183,6 +183,8 @@ int md_prune(struct store_session *sx, int64_t now_ms, size_t rows,
     if (r == 0)
         r = md_days_ensure(x, now_ms + MD_DAY_MS, err);
     if (r == 0)
+        r = md_days_turn(x, now_ms, err);
+    if (r == 0)
         r = md_days_drop(x, now_ms - x->st->history_ms, &dropped, err);
     if (r < 0)
         return r;

@@ -67,6 +67,7 @@ struct md_session {
     int64_t next_sweep_ms;                  /* see prune.h */
     unsigned char sweep_at[16];
     bool sweeping;
+    int64_t views_day; /* see days.h */
 };
 
 static inline struct md_session *md_session(struct store_session *x)
