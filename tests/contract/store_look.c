@@ -120,8 +120,6 @@ static void a_full_millisecond_flows_into_the_next(void **state)
     struct load_result got;
     size_t late = 0, n = 0;
 
-    if (contract_backend->fill_ms == NULL)
-        skip();
     fix_close(f);
     contract_backend->fill_ms(f->dir, T0 + 500);
     fix_open(f);
@@ -248,12 +246,15 @@ size_t tests_look(struct CMUnitTest *into)
         contract_test(load_minds_its_caps),
         contract_test(three_thousand_in_one_millisecond),
         contract_test(late_jobs_stand_at_the_present),
-        contract_test(a_full_millisecond_flows_into_the_next),
         contract_test(ids_are_large_and_never_the_same),
         contract_test(lists_filter),
         contract_test(readers_see_what_is_written),
+        contract_test(a_full_millisecond_flows_into_the_next), /* the last */
     };
+    size_t n = sizeof(tests) / sizeof(tests[0]);
 
-    memcpy(into, tests, sizeof(tests));
-    return sizeof(tests) / sizeof(tests[0]);
+    if (contract_backend->fill_ms == NULL)
+        n--;
+    memcpy(into, tests, n * sizeof(tests[0]));
+    return n;
 }
