@@ -157,7 +157,7 @@ static void a_stop_frees_what_is_under_way(void **state)
     rig_start_commit(&rig, 100, 20);
     rd_kafka_mock_broker_set_down(rig.mock, 1);
     run_many(50, &sends);
-    yard_until(look().outstanding == 20);
+    yard_until(look().outstanding >= 20); /* by one producer, or both */
     run_many(0, &plain);
     assert_int_equal(look().unsettled, 50);
     rig_close(&rig);
