@@ -83,6 +83,7 @@ unit_tests = \
 	tests/unit/test_window \
 	tests/unit/test_wishes \
 	tests/unit/test_writer \
+	tests/unit/test_writer_tenure \
 	tests/unit/test_zone
 
 tests_unit_test_account_LDADD = $(for_ctl) $(CMOCKA_LIBS)
@@ -217,6 +218,7 @@ tests_unit_test_when_LDADD = $(for_job) $(CMOCKA_LIBS)
 tests_unit_test_window_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_wishes_LDADD = $(for_sched) $(CMOCKA_LIBS)
 tests_unit_test_writer_LDADD = $(for_store) $(CMOCKA_LIBS)
+tests_unit_test_writer_tenure_LDADD = $(for_store) $(CMOCKA_LIBS)
 tests_unit_test_zone_LDADD = $(for_job) $(CMOCKA_LIBS)
 
 EXTRA_DIST += \
@@ -232,7 +234,8 @@ EXTRA_DIST += \
 	tests/unit/plug_box.h \
 	tests/unit/plug_yard.h \
 	tests/unit/sched_rig.h \
-	tests/unit/torture.h
+	tests/unit/torture.h \
+	tests/unit/writer_rig.h
 
 # ---- contracts: one suite for every backend --------------------------------
 

@@ -112,20 +112,25 @@ int md_executions(struct store_session *sx, const struct execution_query *q,
 
 /* ---- all of it ------------------------------------------------------------------ */
 
-/* Gives what x->sql selects; the last one's place is left in *last. */
+struct place { /* of the last execution that was given */
+    int64_t finished, job_id;
+    uint32_t version, attempt;
+    size_t n; /* how many there were */
+};
+
+/* Gives what x->sql selects. */
 static int walk(struct md_session *x, execution_fn *fn, void *arg,
-                struct md_execution *last, int64_t *finished, size_t *n,
-                struct err *err)
+                struct place *last, struct err *err)
 {
     struct md_rows q;
     int r = md_select(x, &q, err);
 
     while (r == 0 && md_next(&q)) {
         last->job_id = md_int(&q, 0);
-        *finished = md_int(&q, 3);
+        last->finished = md_int(&q, 3);
         last->version = (uint32_t)md_int(&q, 4);
         last->attempt = (uint32_t)md_int(&q, 5);
-        (*n)++;
+        last->n++;
         r = give(x, &q, fn, arg, err);
     }
     md_rows_done(&q);
@@ -136,10 +141,9 @@ int md_history_walk(struct store_session *sx, struct history_walk *w,
                     execution_fn *fn, void *arg, struct err *err)
 {
     struct md_session *x = md_session(sx);
-    struct md_execution last = {0};
-    int64_t from = w->at[0] > w->from ? w->at[0] : w->from, finished = 0;
+    struct place last = {0};
+    int64_t from = w->at[0] > w->from ? w->at[0] : w->from;
     char app[32] = "";
-    size_t n = 0, more = 0;
     int r = md_connect(x, err);
 
     w->end = false;
@@ -159,20 +163,20 @@ int md_history_walk(struct store_session *sx, struct history_walk *w,
                    " AND (finished>%" PRId64 " OR job_id>%" PRId64
                    ")%s ORDER BY finished,job_id,version,attempt LIMIT %zu",
                    from, w->to, w->at[0], w->at[1], app, w->cap);
-    r = walk(x, fn, arg, &last, &finished, &n, err);
+    r = walk(x, fn, arg, &last, err);
     if (r < 0)
         return r;
-    w->end = n < w->cap;
-    if (n == 0)
+    w->end = last.n < w->cap;
+    if (last.n == 0)
         return 0;
-    w->at[0] = finished;
+    w->at[0] = last.finished;
     w->at[1] = last.job_id;
     (void)md_sql(x, SELECT); /* what the limit has cut off of this job */
     (void)buf_addf(&x->sql,
                    "WHERE finished=%" PRId64 " AND job_id=%" PRId64
                    " AND (version>%u OR (version=%u AND attempt>%u))%s "
                    "ORDER BY version,attempt",
-                   finished, last.job_id, last.version, last.version,
+                   last.finished, last.job_id, last.version, last.version,
                    last.attempt, app);
-    return walk(x, fn, arg, &last, &finished, &more, err);
+    return walk(x, fn, arg, &last, err);
 }

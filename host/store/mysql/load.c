@@ -51,8 +51,14 @@ static int read_jobs(struct md_session *x, struct load *l, struct err *err)
     drop(&ret->jobs);
     ret->count = 0;
     ret->reached = q->after;
-    md_merge_begin(&l->merge, x, &l->shards, q->after, q->until,
-                   q->app == NULL ? q->cap : q->visit_cap, q->bytes_cap);
+    md_merge_begin(&l->merge, x,
+                   &(struct md_merge_ask){
+                       .shards = &l->shards,
+                       .after = q->after,
+                       .until = q->until,
+                       .cap = q->app == NULL ? q->cap : q->visit_cap,
+                       .bytes_cap = q->bytes_cap,
+                   });
     while (ret->count < q->cap && (ret->count == 0 || bytes < q->bytes_cap) &&
            (q->visit_cap == 0 || visited < q->visit_cap)) {
         r = md_merge_next(&l->merge, &j, err);

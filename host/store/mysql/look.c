@@ -137,8 +137,12 @@ static int collect(struct md_session *x, struct listing *l, struct list *got,
 
     for (uint32_t s = 0; s < x->st->base.shards; s++)
         shard_add(&all, s);
-    md_merge_begin(&l->merge, x, &all, l->f->after, JOB_POS_MAX, l->f->cap,
-                   SIZE_MAX);
+    md_merge_begin(&l->merge, x,
+                   &(struct md_merge_ask){.shards = &all,
+                                          .after = l->f->after,
+                                          .until = JOB_POS_MAX,
+                                          .cap = l->f->cap,
+                                          .bytes_cap = SIZE_MAX});
     l->merge.where = filter;
     l->merge.arg = l;
     for (size_t n = 0; n < l->f->cap && r > 0; n++) {

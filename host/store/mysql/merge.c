@@ -13,29 +13,28 @@
 #define BYTES_LEAST 512 /* a job is taken to have */
 
 void md_merge_begin(struct md_merge *m, struct md_session *x,
-                    const struct shard_set *shards, job_pos after,
-                    job_pos until, size_t cap, size_t bytes_cap)
+                    const struct md_merge_ask *ask)
 {
     size_t bytes = x->job_bytes > BYTES_LEAST ? x->job_bytes : BYTES_LEAST;
-    size_t fit;
+    size_t cap = ask->cap, fit;
 
     m->x = x;
-    m->until = until;
+    m->until = ask->until;
     m->count = 0;
     m->where = NULL;
     m->arg = NULL;
     for (uint32_t s = 0; s < x->st->base.shards; s++) {
         struct md_stretch *p = &m->parts[m->count];
 
-        if (!shard_in(shards, s))
+        if (!shard_in(ask->shards, s))
             continue;
-        *p = (struct md_stretch){.shard = s, .after = after};
+        *p = (struct md_stretch){.shard = s, .after = ask->after};
         list_init(&p->jobs);
         m->count++;
     }
     if (m->count == 0)
         return;
-    fit = bytes_cap / bytes + 1;
+    fit = ask->bytes_cap / bytes + 1;
     if (cap > fit)
         cap = fit;
     m->step = cap / m->count + 1;

@@ -30,10 +30,13 @@ struct md_merge {
     void *arg;
 };
 
-/* cap and bytes_cap: how much will be asked for, about. */
+struct md_merge_ask {
+    const struct shard_set *shards;
+    job_pos after, until;  /* both exclusive */
+    size_t cap, bytes_cap; /* how much will be taken, about */
+};
 void md_merge_begin(struct md_merge *m, struct md_session *x,
-                    const struct shard_set *shards, job_pos after,
-                    job_pos until, size_t cap, size_t bytes_cap);
+                    const struct md_merge_ask *ask);
 /* 1 and *ret, the caller's; 0 at the end. */
 int md_merge_next(struct md_merge *m, struct job **ret, struct err *err);
 void md_merge_done(struct md_merge *m);

@@ -85,6 +85,20 @@ static int set_switch(const char *v, size_t n, bool *ret, struct err *err)
     return err_set(err, -EINVAL, "store url: ssl and ssl_verify are on or off");
 }
 
+static bool is(const char *s, size_t n, const char *name)
+{
+    return strlen(name) == n && memcmp(name, s, n) == 0;
+}
+
+static int set_timeout(struct md_url *u, const char *v, struct err *err)
+{
+    u->connect_timeout = (unsigned)strtoul(v, NULL, 10);
+    if (u->connect_timeout >= 1 && u->connect_timeout <= 600)
+        return 0;
+    return err_set(err, -EINVAL,
+                   "store url: connect_timeout is 1 to 600 seconds");
+}
+
 static int set_option(struct md_url *u, const char *s, size_t n,
                       struct err *err)
 {
@@ -94,23 +108,17 @@ static int set_option(struct md_url *u, const char *s, size_t n,
     size_t len = n - (size_t)(v - s);
 
     for (int i = 0; i < MD_PARTS; i++) {
-        if (names[i] != NULL && strlen(names[i]) == name &&
-            memcmp(names[i], s, name) == 0) {
+        if (names[i] != NULL && is(s, name, names[i])) {
             u->ssl = u->ssl || i >= MD_SSL_CA;
             return set_part(u, (enum md_part)i, v, len, err);
         }
     }
-    if (name == 3 && memcmp(s, "ssl", 3) == 0)
+    if (is(s, name, "ssl"))
         return set_switch(v, len, &u->ssl, err);
-    if (name == 10 && memcmp(s, "ssl_verify", 10) == 0)
+    if (is(s, name, "ssl_verify"))
         return set_switch(v, len, &u->ssl_verify, err);
-    if (name == 15 && memcmp(s, "connect_timeout", 15) == 0) {
-        u->connect_timeout = (unsigned)strtoul(v, NULL, 10);
-        if (u->connect_timeout >= 1 && u->connect_timeout <= 600)
-            return 0;
-        return err_set(err, -EINVAL,
-                       "store url: connect_timeout is 1 to 600 seconds");
-    }
+    if (is(s, name, "connect_timeout"))
+        return set_timeout(u, v, err);
     return err_set(err, -EINVAL, "store url: option \"%.*s\" is not known",
                    (int)(name < 40 ? name : 40), s);
 }
