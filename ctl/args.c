@@ -58,8 +58,6 @@ const struct opt_row args_options[OPTS] = {
     [OPT_RATE] = {"rate", 0, "MB/S", "read no faster"},
     [OPT_DRY_RUN] = {"dry-run", 0, NULL,
                      "say what would be done, change nothing"},
-    [OPT_APPLY] = {"apply", 0, "URL", "make or update it in that store"},
-    [OPT_CHECK] = {"check", 0, "URL", "is it what this program needs?"},
     [OPT_TIMEZONE] = {"timezone", 0, "ZONE",
                       "the zone of its times (default UTC): Asia/Dhaka"},
 };

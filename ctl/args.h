@@ -44,8 +44,6 @@ enum opt {
     OPT_VERIFY,
     OPT_RATE,
     OPT_DRY_RUN,
-    OPT_APPLY,
-    OPT_CHECK,
     OPT_TIMEZONE,
     OPTS
 };
