@@ -271,6 +271,11 @@ static int start_sched(struct house *h, struct err *err)
     return r;
 }
 
+static bool is_durable(void *arg)
+{
+    return ledger_wanted(arg);
+}
+
 /*
  * A static member of its groups (KIP-345): after a crash we are given our
  * partitions back at once instead of after the session time-out.  The store's
@@ -290,6 +295,7 @@ static void prepare_ingest(struct house *h)
         .known_app = house_known_app,
         .stored = on_stored,
         .wished = on_wished,
+        .durable = is_durable,
         .arg = h,
     };
 }

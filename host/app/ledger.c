@@ -115,7 +115,7 @@ static int run_call(struct ledger_call *c,
 
 /* ---- what is needed ---------------------------------------------------------------- */
 
-static bool any_exactly(struct house *h)
+bool ledger_wanted(struct house *h)
 {
     bool any = false;
 
@@ -163,7 +163,7 @@ static int recover(struct house *h, int timeout_ms, struct err *err)
                                    "broker before may be sent again"));
         return 0;
     }
-    if (!c.slot.ledger_used && !any_exactly(h))
+    if (!c.slot.ledger_used && !ledger_wanted(h))
         return 0;
     r = ensure_topic(h, timeout_ms, err);
     if (r == 0 && c.slot.ledger_used)
@@ -179,12 +179,12 @@ static int open_locked(struct house *h, int timeout_ms, struct err *err)
 
     if (!h->ledger_recovered)
         r = recover(h, timeout_ms, err);
-    else if (any_exactly(h) && !h->ledger_seated)
+    else if (ledger_wanted(h) && !h->ledger_seated)
         r = ensure_topic(h, timeout_ms, err);
     if (r < 0)
         return r;
     h->ledger_recovered = true;
-    if (!any_exactly(h) || h->ledger_seated)
+    if (!ledger_wanted(h) || h->ledger_seated)
         return 0;
     r = commit_seat(h->commit, SLOT, timeout_ms, err);
     if (r < 0)
@@ -198,7 +198,7 @@ static int open_locked(struct house *h, int timeout_ms, struct err *err)
 /* Whoever claims its slots does the rest. */
 static int prepare_shared(struct house *h, int timeout_ms, struct err *err)
 {
-    return any_exactly(h) ? ensure_topic(h, timeout_ms, err) : 0;
+    return ledger_wanted(h) ? ensure_topic(h, timeout_ms, err) : 0;
 }
 
 int ledger_recover(void *arg, struct store_session *x,
@@ -289,7 +289,7 @@ bool ledger_waits(struct house *h, char *why, size_t whylen)
     struct commit_view v;
     bool waits;
 
-    if (!any_exactly(h))
+    if (!ledger_wanted(h))
         return false;
     commit_look(h->commit, &v);
     waits = !atomic_load(&h->exactly_ready) || v.exactly != EXACTLY_READY;

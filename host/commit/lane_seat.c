@@ -47,7 +47,7 @@ static int call_ledger_begin(struct writer_request *r, struct store_session *x,
 {
     struct store_call *c = list_of(r, struct store_call, request);
 
-    return store_ledger_begin(x, c->pos, err);
+    return store_ledger_begin(x, c->pos, 0, err);
 }
 
 /* The position as it is, on the disk for certain. */
@@ -57,7 +57,9 @@ static int call_sync(struct writer_request *r, struct store_session *x,
     struct store_call *c = list_of(r, struct store_call, request);
     int result = store_verify(x, &c->slot, err);
 
-    return result < 0 ? result : store_ledger_begin(x, c->slot.ledger_pos, err);
+    return result < 0 ? result
+                      : store_ledger_begin(x, c->slot.ledger_pos,
+                                           c->slot.ledger_seq, err);
 }
 
 static int run_call(struct exactly *e, struct store_call *c,

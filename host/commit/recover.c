@@ -362,7 +362,7 @@ int recover_accept_loss(const struct recover_settings *set,
         r = logreader_end(set->kafka, set->ledger_topic, slot.slot,
                           set->timeout_ms, &end, err);
     if (r == 0)
-        r = store_ledger_begin(x, end, err);
+        r = store_ledger_begin(x, end, 0, err);
     if (r == 0)
         log_warn("commit", LOG_EVENT("ledger_loss_accepted"),
                  LOG_INT("slot", slot.slot), LOG_INT("from", slot.ledger_pos),

@@ -115,7 +115,8 @@ const struct conf_row conf_rows[] = {
      .fallback = "30d", .text = "How long ended executions are kept; 0: not."},
     {HOST("store.sync_full", BOOL, store_sync_full), .fallback = "false",
      .text = "Sync every write to the disk, not only what HTTP answered. "
-             "Without it a power cut can repeat attempts, but loses no job."},
+             "Without it a power cut can repeat attempts of at_least_once "
+             "apps, but loses no job."},
 
     {HOST("sched.window_jobs", INT, sched_window_jobs), RANGE(100, 10000000),
      .unit = "jobs", .fallback = "100000",

@@ -84,7 +84,8 @@ static void submit(struct source *s)
                 .count = b->count,
                 .positions = b->positions,
                 .position_count = b->position_count,
-                .now_ms = clock_wall_ms()},
+                .now_ms = clock_wall_ms(),
+                .sync = s->env.durable != NULL && s->env.durable(s->env.arg)},
         .done = on_put,
         .arg = b,
     };

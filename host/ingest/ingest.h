@@ -36,6 +36,9 @@ struct ingest_env { /* what the house gives every source; outlives them */
     void (*stored)(void *arg, struct list *jobs, size_t count);
     /* Wishes were left: look at them. Writer's thread. */
     void (*wished)(void *arg);
+    /* Must what is taken in survive a power cut before it fires?  Else it would
+     * be read again, and fire again under another id.  NULL: no.  Any thread. */
+    bool (*durable)(void *arg);
     void *arg;
 };
 

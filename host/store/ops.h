@@ -66,7 +66,8 @@ struct store_ops {
                 struct err *err);
     int (*verify)(struct store_session *x, struct store_slot *ret,
                   struct err *err);
-    int (*ledger_begin)(struct store_session *x, int64_t pos, struct err *err);
+    int (*ledger_begin)(struct store_session *x, int64_t pos, int64_t seq,
+                        struct err *err);
     int (*acquire)(struct store_session *x, const struct shard_set *want,
                    size_t most, job_pos loaded, struct shard_set *ret,
                    struct err *err);

@@ -94,8 +94,10 @@ int store_beat(struct store_session *x, int32_t slot, int64_t epoch,
 int store_verify(struct store_session *x, struct store_slot *ret,
                  struct err *err);
 /* Says, before the first transaction, that there will be a ledger to replay,
- * beginning at pos. */
-int store_ledger_begin(struct store_session *x, int64_t pos, struct err *err);
+ * from pos on and behind the entry seq.  Synced, and so is all that was written
+ * before. */
+int store_ledger_begin(struct store_session *x, int64_t pos, int64_t seq,
+                       struct err *err);
 /*
  * Takes shards that nobody owns, at most `most` of those in want; *ret is what
  * was taken.  Their loaded mark becomes `loaded`: changes of their jobs up to

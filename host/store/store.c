@@ -335,10 +335,11 @@ int store_verify(struct store_session *x, struct store_slot *ret,
     return x->store->ops->verify(x, ret, err);
 }
 
-int store_ledger_begin(struct store_session *x, int64_t pos, struct err *err)
+int store_ledger_begin(struct store_session *x, int64_t pos, int64_t seq,
+                       struct err *err)
 {
-    assert(x->writing && pos >= 0);
-    return x->store->ops->ledger_begin(x, pos, err);
+    assert(x->writing && pos >= 0 && seq >= 0);
+    return x->store->ops->ledger_begin(x, pos, seq, err);
 }
 
 int store_acquire(struct store_session *x, const struct shard_set *want,

@@ -6,6 +6,8 @@
 
 #include "store.h"
 
+#include "store/slots.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,9 +99,41 @@ static void many_end_together(void **state)
     }
 }
 
+/* A ledger begins, goes on with the outcomes, and is where it is after it was
+ * made sure that the disk has that. */
+static void the_ledgers_place_is_kept(void **state)
+{
+    struct fix *f = *state;
+    struct store_slot s;
+    struct outcome o = {.kind = OUTCOME_DONE}, *p = &o;
+    struct finish_batch b = {.outcomes = &p,
+                             .count = 1,
+                             .now_ms = T0,
+                             .ledger_pos = 12,
+                             .ledger_seq = 5};
+    struct load_result got;
+    struct err err;
+
+    assert_int_equal(store_ledger_begin(f->x, 7, 0, &err), 0);
+    fix_put_many(f, 1, T0, 0);
+    assert_int_equal(fix_load(f, 0, T0 + DAY, 1, &got), 1);
+    o.job = list_of(list_pop(&got.jobs), struct job, link);
+    assert_int_equal(store_finish(f->x, &b, &err), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(store_verify(f->x, &s, &err), 0);
+        assert_true(s.ledger_used);
+        assert_int_equal(s.ledger_pos, 12);
+        assert_int_equal(s.ledger_seq, 5);
+        assert_int_equal(
+            store_ledger_begin(f->x, s.ledger_pos, s.ledger_seq, &err), 0);
+    }
+    job_free(&o.job);
+}
+
 size_t tests_many(struct CMUnitTest *into)
 {
-    const struct CMUnitTest tests[] = {contract_test(many_end_together)};
+    const struct CMUnitTest tests[] = {contract_test(many_end_together),
+                                       contract_test(the_ledgers_place_is_kept)};
 
     memcpy(into, tests, sizeof(tests));
     return sizeof(tests) / sizeof(tests[0]);

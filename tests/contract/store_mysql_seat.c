@@ -174,7 +174,7 @@ static void the_ledger_is_kept_with_the_slot(void **state)
     struct err err;
 
     assert_false(s.ledger_used);
-    assert_int_equal(store_ledger_begin(f->x, 70, &err), 0);
+    assert_int_equal(store_ledger_begin(f->x, 70, 0, &err), 0);
     s = own_slot(f);
     assert_true(s.ledger_used);
     assert_int_equal(s.ledger_pos, 70);

@@ -182,7 +182,7 @@ static int fake_verify(struct store_session *x, struct store_slot *ret,
     return leave(db, 0);
 }
 
-static int fake_ledger_begin(struct store_session *x, int64_t pos,
+static int fake_ledger_begin(struct store_session *x, int64_t pos, int64_t seq,
                              struct err *err)
 {
     struct fakedb *db = enter_owner(x, err);
@@ -191,6 +191,7 @@ static int fake_ledger_begin(struct store_session *x, int64_t pos,
         return failed(err);
     db->slots[session_of(x)->slot].ledger_used = true;
     db->slots[session_of(x)->slot].ledger_pos = pos;
+    db->slots[session_of(x)->slot].ledger_seq = seq;
     return leave(db, 0);
 }
 

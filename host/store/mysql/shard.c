@@ -70,17 +70,26 @@ int md_verify(struct store_session *sx, struct store_slot *ret, struct err *err)
     return n < 0 ? n : err_set(err, -EUCLEAN, "the store has lost our slot");
 }
 
+struct ledger_place {
+    int64_t pos, seq;
+};
+
 static int do_ledger(struct md_session *x, void *arg, struct err *err)
 {
+    const struct ledger_place *to = arg;
+
     return md_runf(x, err,
                    "UPDATE slots SET ledger_used=1,ledger_pos=%" PRId64
-                   ",ledger_seq=0 WHERE slot=%d AND epoch=%" PRId64,
-                   *(const int64_t *)arg, x->slot, x->epoch);
+                   ",ledger_seq=%" PRId64 " WHERE slot=%d AND epoch=%" PRId64,
+                   to->pos, to->seq, x->slot, x->epoch);
 }
 
-int md_ledger_begin(struct store_session *sx, int64_t pos, struct err *err)
+int md_ledger_begin(struct store_session *sx, int64_t pos, int64_t seq,
+                    struct err *err)
 {
-    return md_write(md_session(sx), do_ledger, &pos, NULL, err);
+    struct ledger_place to = {pos, seq};
+
+    return md_write(md_session(sx), do_ledger, &to, NULL, err);
 }
 
 /* ---- shards --------------------------------------------------------------------- */

@@ -17,7 +17,8 @@ int md_claim(struct store_session *x, const struct store_slot *seen,
 int md_beat(struct store_session *x, int32_t slot, int64_t epoch,
             struct err *err);
 int md_verify(struct store_session *x, struct store_slot *ret, struct err *err);
-int md_ledger_begin(struct store_session *x, int64_t pos, struct err *err);
+int md_ledger_begin(struct store_session *x, int64_t pos, int64_t seq,
+                    struct err *err);
 int md_acquire(struct store_session *x, const struct shard_set *want,
                size_t most, job_pos loaded, struct shard_set *ret,
                struct err *err);

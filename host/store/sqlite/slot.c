@@ -79,7 +79,8 @@ int sq_verify(struct store_session *sx, struct store_slot *ret, struct err *err)
     return r < 0 ? r : 0;
 }
 
-int sq_ledger_begin(struct store_session *sx, int64_t pos, struct err *err)
+int sq_ledger_begin(struct store_session *sx, int64_t pos, int64_t seq,
+                    struct err *err)
 {
     struct sq_session *x = sq_session(sx);
     sqlite3_stmt *st;
@@ -93,6 +94,7 @@ int sq_ledger_begin(struct store_session *sx, int64_t pos, struct err *err)
         return -EIO;
     }
     (void)sqlite3_bind_int64(st, 1, pos);
+    (void)sqlite3_bind_int64(st, 2, seq);
     r = sq_run(x, st, err);
     if (r < 0) {
         sq_rollback(x);

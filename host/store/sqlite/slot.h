@@ -14,6 +14,7 @@ int sq_shard_owners(struct store_session *x, int32_t *out, size_t cap,
                     struct err *err);
 int sq_clock(struct store_session *x, int64_t *ret_ms, struct err *err);
 int sq_verify(struct store_session *x, struct store_slot *ret, struct err *err);
-int sq_ledger_begin(struct store_session *x, int64_t pos, struct err *err);
+int sq_ledger_begin(struct store_session *x, int64_t pos, int64_t seq,
+                    struct err *err);
 
 #endif

@@ -49,7 +49,7 @@ static const char *const text[SQL_COUNT] = {
                      "ledger_used,ledger_pos,ledger_seq FROM slots "
                      "ORDER BY slot",
     [SQL_SLOT_LEDGER] = "UPDATE slots SET ledger_used=1,ledger_pos=?1,"
-                        "ledger_seq=0 WHERE slot=0",
+                        "ledger_seq=?2 WHERE slot=0",
 
     [SQL_APP_ADD] = "INSERT INTO apps(name) VALUES(?1)",
     [SQL_APP_ALL] = "SELECT id,name,pending,succeeded,dead,canceled,retried "
