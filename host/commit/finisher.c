@@ -173,7 +173,7 @@ static void finished(struct writer_request *r, int result,
 
     if (result == 0)
         tell(x);
-    else if (result != -ECANCELED && result != -EPIPE && result != -ESTALE)
+    else if (result != -ECANCELED && result != -ESTALE)
         log_error("commit", LOG_EVENT("outcomes_not_stored"),
                   LOG_INT("jobs", x->count),
                   LOG_ERR(err)); /* the ids stay held: nothing fires twice */
@@ -243,11 +243,24 @@ static void fill(struct finisher *f, struct finish *x, size_t n)
     pthread_mutex_unlock(&f->mtx);
 }
 
+/* The writer has stopped: nothing that is handed in later gets there.  What is
+ * under way is before this one, and keeps its positions. */
+static void not_submitted(struct finish *x)
+{
+    struct finisher *f = x->f;
+
+    pthread_mutex_lock(&f->mtx);
+    list_remove(&x->flight);
+    f->gap = true;
+    list_push(&f->done, &x->link);
+    pthread_mutex_unlock(&f->mtx);
+    f->set.wake(f->set.arg);
+}
+
 bool finisher_turn(struct finisher *f, int64_t now_ns)
 {
     size_t most = f->set.commit.batch_jobs;
     size_t n = f->waiting_count < most ? f->waiting_count : most;
-    struct err err = {.code = -EPIPE};
     struct finish *x;
 
     if (n == 0 || f->under_way >= BATCHES_MOST ||
@@ -260,7 +273,7 @@ bool finisher_turn(struct finisher *f, int64_t now_ns)
     f->oldest_ns = now_ns;
     f->under_way++;
     if (writer_submit(f->set.commit.writer, &x->request) < 0)
-        finished(&x->request, -EPIPE, &err);
+        not_submitted(x);
     return true;
 }
 

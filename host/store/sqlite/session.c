@@ -82,8 +82,10 @@ int sq_slot_get(struct sq_session *x, struct err *err)
         .gap_end_ms = sqlite3_column_int64(st, 7),
     };
     x->was_sorted = x->sorted;
-    repeats->count = repeats->count_was = sqlite3_column_int64(st, 8);
-    atomic_store(&x->st->remembered, repeats->count);
+    if (x->base.writing) { /* the piles are its own */
+        repeats->count = repeats->count_was = sqlite3_column_int64(st, 8);
+        atomic_store(&x->st->remembered, repeats->count);
+    }
     (void)sqlite3_reset(st);
     return 0;
 }
