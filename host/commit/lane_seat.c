@@ -129,7 +129,7 @@ static int begin_ledger(struct exactly *e, struct store_slot *slot,
 
 static int sit(struct exactly *e, struct err *err)
 {
-    struct store_slot slot;
+    struct store_slot slot = {0};
     int r = open_producer(e, err);
 
     if (r == 0)

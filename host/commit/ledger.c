@@ -41,7 +41,7 @@ static void put_number(struct buf *b, uint64_t v)
 
 static void put_signed(struct buf *b, int64_t v)
 {
-    put_number(b, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
+    put_number(b, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
 }
 
 static void put_bytes(struct buf *b, struct span s)

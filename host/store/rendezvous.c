@@ -49,6 +49,7 @@ int writer_run(struct writer *w, struct writer_request *r, struct err *err)
     result = writer_submit(w, r);
     if (result < 0) {
         r->done = v.first;
+        r->arg = v.arg;
         return err_set(err, result, "the store's writer has stopped");
     }
     (void)pthread_mutex_lock(&v.mtx);

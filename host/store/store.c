@@ -42,7 +42,7 @@ const struct store_ops *store_ops_of(const char *url, struct err *err)
 int store_open(const struct store_settings *set, struct store **ret,
                struct err *err)
 {
-    struct err own;
+    struct err own = {0};
     const struct store_ops *ops;
 
     err = err != NULL ? err : &own;

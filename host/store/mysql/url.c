@@ -40,7 +40,9 @@ static char *decode(const char *s, size_t n)
     char *out = malloc(n + 1);
     size_t len = 0;
 
-    for (size_t i = 0; out != NULL && i < n; i++) {
+    if (out == NULL)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
         int hi = 0, lo = 0;
 
         if (s[i] != '%') {
@@ -56,8 +58,7 @@ static char *decode(const char *s, size_t n)
         out[len++] = (char)(hi * 16 + lo);
         i += 2;
     }
-    if (out != NULL)
-        out[len] = '\0';
+    out[len] = '\0';
     return out;
 }
 
