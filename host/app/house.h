@@ -140,7 +140,7 @@ int connector_again(struct house *h);
 void connector_stop(struct house *h);
 
 /* ledger.c: what exactly_once needs of Kafka and the store. */
-void ledger_name(struct house *h); /* after the store was opened */
+void ledger_name(struct house *h);   /* after the store was opened */
 bool ledger_wanted(struct house *h); /* by an app that is served */
 /* Recovers what a former run has left and takes the seat for transactions, as
  * far as this house needs it and it was not done.  err.retry: no broker yet.

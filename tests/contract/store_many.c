@@ -132,8 +132,9 @@ static void the_ledgers_place_is_kept(void **state)
 
 size_t tests_many(struct CMUnitTest *into)
 {
-    const struct CMUnitTest tests[] = {contract_test(many_end_together),
-                                       contract_test(the_ledgers_place_is_kept)};
+    const struct CMUnitTest tests[] = {
+        contract_test(many_end_together),
+        contract_test(the_ledgers_place_is_kept)};
 
     memcpy(into, tests, sizeof(tests));
     return sizeof(tests) / sizeof(tests[0]);
