@@ -27,13 +27,14 @@
 /* ---- the good end ------------------------------------------------------------------- */
 
 /* Kafka still writes the last one's markers: librdkafka then waits 20 ms.  A
- * wider gap costs less. */
+ * wider gap costs less.  But a commit may be slow for other reasons (a broker
+ * that has just started): so it narrows again within some seconds. */
 static void adapt_gap(struct exactly *e, int64_t took_ns)
 {
     if (took_ns > SLOW_COMMIT_NS && e->batch.count < SMALL_BATCH)
         e->gap_ns = e->gap_ns * 5 / 4;
     else
-        e->gap_ns -= 50000;
+        e->gap_ns -= e->gap_ns / 32;
     if (e->gap_ns > GAP_MOST_NS)
         e->gap_ns = GAP_MOST_NS;
     if (e->gap_ns < GAP_LEAST_NS)
