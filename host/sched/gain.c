@@ -6,25 +6,11 @@
 
 #include "sched/plan.h"
 
-#define GAIN_MOST 4096 /* jobs in one load */
-#define GAIN_BYTES (8u << 20)
 #define GAIN_LEAST 64
 
 static bool is_empty(const struct gain *g)
 {
     return g->range.from >= g->range.to || shard_count(&g->shards) == 0;
-}
-
-static void join(struct shard_set *into, const struct shard_set *shards)
-{
-    for (size_t i = 0; i < STORE_SHARDS_MOST / 64; i++)
-        into->bits[i] |= shards->bits[i];
-}
-
-static void part(struct shard_set *from, const struct shard_set *shards)
-{
-    for (size_t i = 0; i < STORE_SHARDS_MOST / 64; i++)
-        from->bits[i] &= ~shards->bits[i];
 }
 
 void plan_gain(struct plan *p, struct window *w, const struct shard_set *shards,
@@ -36,7 +22,7 @@ void plan_gain(struct plan *p, struct window *w, const struct shard_set *shards,
     if (soon > p->cursor + 1)
         soon = p->cursor + 1;
     plan_missed(w, 1, soon);
-    join(&p->gain_next.shards, shards);
+    shard_join(&p->gain_next.shards, shards);
     range_widen(&p->gain_next.range, soon, p->cursor + 1);
 }
 
@@ -44,19 +30,14 @@ void plan_leave(struct plan *p, struct window *w,
                 const struct shard_set *shards)
 {
     window_leave(w, shards);
-    part(&p->gain.shards, shards);
-    part(&p->gain_next.shards, shards);
+    shard_part(&p->gain.shards, shards);
+    shard_part(&p->gain_next.shards, shards);
 }
 
 void plan_clear(struct plan *p, struct window *w, uint32_t tenure)
 {
     window_clear(w, tenure);
     p->gain = p->gain_next = (struct gain){0};
-}
-
-static size_t bytes_left(const struct window *w)
-{
-    return w->bytes < w->set.bytes ? w->set.bytes - w->bytes : 0;
 }
 
 bool plan_gained(struct plan *p, struct window *w, struct load_request *q)
@@ -72,7 +53,7 @@ bool plan_gained(struct plan *p, struct window *w, struct load_request *q)
     if (is_empty(&p->gain))
         return false;
     room = window_room(w);
-    bytes = bytes_left(w);
+    bytes = plan_load_bytes(w);
     if (room < GAIN_LEAST && room < w->set.jobs / 8) {
         plan_shed(p, w, p->gain.range.from);
         room = window_room(w);
@@ -83,8 +64,8 @@ bool plan_gained(struct plan *p, struct window *w, struct load_request *q)
         .shards = &p->gain.shards,
         .after = p->gain.range.from - 1,
         .until = p->gain.range.to,
-        .cap = room < GAIN_MOST ? room : GAIN_MOST,
-        .bytes_cap = bytes < GAIN_BYTES ? bytes : GAIN_BYTES,
+        .cap = room < PLAN_LOAD_MOST ? room : PLAN_LOAD_MOST,
+        .bytes_cap = bytes,
     };
     p->gained_busy = true;
     return true;

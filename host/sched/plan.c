@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 
-#define LOAD_MOST 4096 /* jobs in one load: a few ms of the writer's time */
 #define LOAD_BYTES (8u << 20)
 #define DUE_MOST 16384   /* overdue jobs that nobody has taken yet */
 #define BESIDE_MOST 8192 /* and all that are held, beside jobs on time */
@@ -19,6 +18,11 @@
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+static size_t less(size_t most, size_t used)
+{
+    return most > used ? most - used : 0;
 }
 
 static bool range_empty(const struct range *r)
@@ -53,7 +57,7 @@ void plan_missed(struct window *w, job_pos from, job_pos to)
 
 static size_t free_bytes(const struct window *w)
 {
-    return w->bytes < w->set.bytes ? w->set.bytes - w->bytes : 0;
+    return less(w->set.bytes, w->bytes);
 }
 
 /* What a load may bring; nothing while there is room for a few bytes only, or
@@ -63,24 +67,21 @@ static size_t load_room(const struct window *w)
     return free_bytes(w) < w->set.bytes / 20 ? 0 : window_room(w);
 }
 
-static size_t load_bytes(const struct window *w)
+size_t plan_load_bytes(const struct window *w)
 {
     return smaller(LOAD_BYTES, free_bytes(w));
 }
 
-/* Room for the main lane: some is left for jobs that are stored from now on and
- * are due soon, and for the backlog while there is one. */
-static size_t main_room(const struct window *w)
+/* Room for either lane: some is left for jobs that are stored from now on and
+ * are due soon, and for the other lane. */
+static size_t lane_room(const struct window *w)
 {
-    size_t room = load_room(w);
-    size_t kept = w->set.jobs / 8;
-
-    return room > kept ? room - kept : 0;
+    return less(load_room(w), w->set.jobs / 8);
 }
 
 static size_t main_least(const struct window *w)
 {
-    return smaller(w->set.jobs / 20 + 1, LOAD_MOST);
+    return smaller(w->set.jobs / 20 + 1, PLAN_LOAD_MOST);
 }
 
 /* Behind by more than the overdue lane's limit: jump, see plan.h. */
@@ -102,31 +103,18 @@ bool plan_main(struct plan *p, struct window *w, int64_t now_ms,
     catch_up(p, w, now_ms);
     if (p->main_done && job_pos_ms(p->cursor) >= now_ms + p->ahead_ms / 2)
         return false;
-    if (main_room(w) < main_least(w))
+    if (lane_room(w) < main_least(w))
         return false;
     *q = (struct load_request){
         .after = p->cursor,
         .until = job_pos_at(now_ms + p->ahead_ms),
-        .cap = smaller(main_room(w), LOAD_MOST),
-        .bytes_cap = load_bytes(w),
+        .cap = smaller(lane_room(w), PLAN_LOAD_MOST),
+        .bytes_cap = plan_load_bytes(w),
     };
     if (q->until <= q->after + 1)
         return false;
     p->main_busy = true;
     return true;
-}
-
-/* Likewise for the backlog, which leaves the main lane its part. */
-static size_t backlog_room(const struct window *w)
-{
-    size_t room = load_room(w), kept = w->set.jobs / 8;
-
-    return room > kept ? room - kept : 0;
-}
-
-static size_t less(size_t most, size_t used)
-{
-    return most > used ? most - used : 0;
 }
 
 /* How many of a's backlog to load now, 0 for none: as many as may wait to be
@@ -149,7 +137,7 @@ static size_t backlog_want(const struct window *w, const struct window_app *a,
     want = smaller(less(due, a->due_count), less(held, a->overdue_held));
     if (want < smaller(due / 4, held / 16))
         return 0; /* rather more at a time */
-    return smaller(smaller(want, backlog_room(w)), LOAD_MOST);
+    return smaller(smaller(want, lane_room(w)), PLAN_LOAD_MOST);
 }
 
 bool plan_backlog(struct plan *p, struct window *w, int64_t now_ms,
@@ -171,7 +159,7 @@ bool plan_backlog(struct plan *p, struct window *w, int64_t now_ms,
             .until = a->backlog.to,
             .app = w->served_count > 1 || w->parked > 0 ? a->name : NULL,
             .cap = want,
-            .bytes_cap = load_bytes(w),
+            .bytes_cap = plan_load_bytes(w),
             .visit_cap = VISIT_MOST,
         };
         p->turn = at + 1;

@@ -86,7 +86,10 @@ bool plan_has_backlog(const struct window *w);
 void plan_take(struct plan *p, struct window *w, struct job *job,
                int64_t now_ms);
 
-/* Within the plan: takes the jobs of a load in. */
+/* Within the plan: how much one load brings at most, a few ms of the writer's
+ * time and the memory that is left; and it taken in. */
+#define PLAN_LOAD_MOST 4096 /* jobs */
+size_t plan_load_bytes(const struct window *w);
 void plan_take_loaded(struct window *w, struct load_result *r, int64_t now_ms);
 /* Lets go of up to a quarter of what waits, the latest, behind pos. */
 void plan_shed(struct plan *p, struct window *w, job_pos pos);

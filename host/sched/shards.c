@@ -11,12 +11,6 @@
 
 #include "base/clock.h"
 
-static void join(struct shard_set *into, const struct shard_set *shards)
-{
-    for (size_t i = 0; i < STORE_SHARDS_MOST / 64; i++)
-        into->bits[i] |= shards->bits[i];
-}
-
 /* ---- told by others ---------------------------------------------------------- */
 
 job_pos sched_loaded(const struct sched *s)
@@ -27,7 +21,7 @@ job_pos sched_loaded(const struct sched *s)
 void sched_gained(struct sched *s, const struct shard_set *shards)
 {
     pthread_mutex_lock(&s->view_mtx);
-    join(&s->news.gained, shards);
+    shard_join(&s->news.gained, shards);
     pthread_mutex_unlock(&s->view_mtx);
     sched_wake(s);
 }
@@ -35,7 +29,7 @@ void sched_gained(struct sched *s, const struct shard_set *shards)
 void sched_leaving(struct sched *s, const struct shard_set *shards)
 {
     pthread_mutex_lock(&s->view_mtx);
-    join(&s->news.leaving, shards);
+    shard_join(&s->news.leaving, shards);
     pthread_mutex_unlock(&s->view_mtx);
     sched_wake(s);
 }
@@ -83,7 +77,7 @@ void sched_read_news(struct sched *s, const struct shard_news *news)
     }
     if (shard_count(&news->leaving) > 0) {
         plan_leave(&s->plan, &s->window, &news->leaving);
-        join(&s->leaving, &news->leaving);
+        shard_join(&s->leaving, &news->leaving);
     }
 }
 

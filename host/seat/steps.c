@@ -44,18 +44,6 @@ static int run(struct seat *s, struct call *c, call_fn *fn, const char *what)
     return r < 0 ? r : 0;
 }
 
-static void join(struct shard_set *into, const struct shard_set *shards)
-{
-    for (size_t i = 0; i < STORE_SHARDS_MOST / 64; i++)
-        into->bits[i] |= shards->bits[i];
-}
-
-static void part(struct shard_set *from, const struct shard_set *shards)
-{
-    for (size_t i = 0; i < STORE_SHARDS_MOST / 64; i++)
-        from->bits[i] &= ~shards->bits[i];
-}
-
 /* Under the lock: what others see of the books. */
 static void show(struct seat *s)
 {
@@ -180,7 +168,7 @@ static int do_acquire(struct writer_request *r, struct store_session *x,
     if (result < 0 || shard_count(&got) == 0)
         return result;
     pthread_mutex_lock(&s->mtx);
-    join(&s->place.owned, &got);
+    shard_join(&s->place.owned, &got);
     show(s);
     pthread_mutex_unlock(&s->mtx);
     s->set.gained(s->set.arg, &got);
@@ -199,7 +187,7 @@ int seat_acquire(struct seat *s, const struct seat_step *step)
 void seat_leave(struct seat *s, const struct shard_set *shards)
 {
     pthread_mutex_lock(&s->mtx);
-    join(&s->place.leaving, shards);
+    shard_join(&s->place.leaving, shards);
     show(s);
     pthread_mutex_unlock(&s->mtx);
     s->set.leaving(s->set.arg, shards);
@@ -215,9 +203,9 @@ static int do_release(struct writer_request *r, struct store_session *x,
     if (result < 0)
         return result;
     pthread_mutex_lock(&s->mtx);
-    part(&s->place.owned, &c->shards);
-    part(&s->place.leaving, &c->shards);
-    part(&s->left, &c->shards);
+    shard_part(&s->place.owned, &c->shards);
+    shard_part(&s->place.leaving, &c->shards);
+    shard_part(&s->left, &c->shards);
     show(s);
     pthread_mutex_unlock(&s->mtx);
     log_info("seat", LOG_EVENT("shards_released"),

@@ -52,6 +52,16 @@ static inline void shard_remove(struct shard_set *s, uint32_t shard)
 {
     s->bits[shard / 64] &= ~(UINT64_C(1) << shard % 64);
 }
+static inline void shard_join(struct shard_set *into, const struct shard_set *s)
+{
+    for (size_t i = 0; i < STORE_SHARDS_MOST / 64; i++)
+        into->bits[i] |= s->bits[i];
+}
+static inline void shard_part(struct shard_set *from, const struct shard_set *s)
+{
+    for (size_t i = 0; i < STORE_SHARDS_MOST / 64; i++)
+        from->bits[i] &= ~s->bits[i];
+}
 static inline unsigned shard_count(const struct shard_set *s)
 {
     unsigned n = 0;

@@ -13,8 +13,8 @@
  * is in doubt is resolved inside (positions are compare-and-set, an owner's
  * write carries the slot's wseq), so a retry never doubles.
  *
- * Backends: sqlite (store/sqlite/), later mysql and topic.  All pass
- * tests/contract/store.c.
+ * Backends: sqlite (store/sqlite/) and mysql (store/mysql/), later topic.  All
+ * pass tests/contract/store.c.
  */
 #ifndef ONTIME_STORE_STORE_H
 #define ONTIME_STORE_STORE_H

@@ -161,8 +161,7 @@ int md_release(struct store_session *sx, const struct shard_set *shards,
 
     if (r < 0)
         return r;
-    for (size_t i = 0; i < STORE_SHARDS_MOST / 64; i++)
-        x->owned.bits[i] &= ~shards->bits[i];
+    shard_part(&x->owned, shards);
     return 0;
 }
 
